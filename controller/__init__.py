@@ -1,0 +1,1 @@
+"""The mind: watches git, decides, acts."""

@@ -1,0 +1,1 @@
+"""The window: read-only pages, a JSON API and live logs."""

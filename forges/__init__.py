@@ -1,0 +1,1 @@
+"""The shelf of forges: all that differs by forge, one file each."""

@@ -1,0 +1,1 @@
+"""The door: the command, its settings and the wiring. The only place that builds real parts."""

@@ -1,0 +1,1 @@
+"""The shelf of queues: all that speaks the Redis protocol."""

@@ -1,0 +1,1 @@
+"""The ear: all HTTP that brings something in. It checks and records; it decides nothing."""
