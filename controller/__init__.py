@@ -1,1 +1,1 @@
-"""The mind: watches git, decides, acts."""
+"""The mind: watches repositories, decides what each commit asks for, acts, and records."""

@@ -1,0 +1,139 @@
+"""The gate: a run's metrics against what its trigger expects. Computed here, never by the job."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.errors import ConfigError
+from schemas.expectations import evaluate
+from schemas.repo_config import Expectation
+from schemas.values import short
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One expectation, answered. `target` is the right side's value; None where it could not be had."""
+
+    text: str
+    metric: str
+    value: float | None
+    base: float | None
+    target: float | None
+    passed: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The answer of all lines together, with the sentence that a forge shows."""
+
+    lines: tuple[Line, ...]
+    base_sha: str | None
+    passed: bool
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The run compared against: its commit and the last metrics of each of its nodes."""
+
+    sha: str
+    metadata: Mapping[str, Mapping[str, Any]]
+
+
+def judge(
+    expectations: Sequence[Expectation],
+    metadata: Mapping[str, Mapping[str, Any]],
+    final: str,
+    base: Base | None,
+    base_required: bool,
+) -> Gate:
+    """Answer every expectation. `metadata`: last values by node; `final`: the node meant where none is named."""
+    lines = tuple(_line(expectation, metadata, final, base, base_required) for expectation in expectations)
+    return Gate(lines, base.sha if base else None, all(line.passed for line in lines), _summary(lines, base))
+
+
+def _line(
+    expectation: Expectation,
+    metadata: Mapping[str, Mapping[str, Any]],
+    final: str,
+    base: Base | None,
+    base_required: bool,
+) -> Line:
+    node = expectation.node or final
+    value = number(metadata.get(node, {}).get(expectation.metric))
+    there = _numbers(base.metadata.get(node, {})) if base else None
+    before = there.get(expectation.metric) if there else None
+    needs_base = "base" in expectation.expression
+
+    def line(passed: bool, note: str, target: float | None = None) -> Line:
+        return Line(expectation.text, expectation.metric, value, before, target, passed, note)
+
+    if value is None:
+        return line(False, f"{node} printed no number for {expectation.metric}")
+    if needs_base and there is None:
+        if base_required:
+            return line(False, "there is no earlier run to compare against, and the trigger requires one")
+        return line(True, "no earlier run to compare against")
+    try:
+        target = evaluate(expectation.expression, expectation.metric, there)
+    except (ConfigError, ValueError, KeyError, ArithmeticError) as error:
+        return line(not base_required and needs_base, f"not comparable: {error}")
+    passed = _compare(value, expectation.operator, target)
+    note = "" if passed else f"{expectation.metric} is {figure(value)}, expected {expectation.operator} {figure(target)}"
+    return line(passed, note, target)
+
+
+def _compare(value: float, operator: str, target: float) -> bool:
+    match operator:
+        case ">=":
+            return value >= target
+        case "<=":
+            return value <= target
+        case ">":
+            return value > target
+        case "<":
+            return value < target
+        case "==":
+            return value == target
+        case _:
+            return value != target
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    return {key: found for key, value in values.items() if (found := number(value)) is not None}
+
+
+def number(value: Any) -> float | None:
+    """A finite number, also from text as programs print it; None for anything else (NaN too)."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def figure(value: float) -> str:
+    """A number as people read it: at most four digits after the point."""
+    return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 1e6 else f"{value:.4g}"
+
+
+def _summary(lines: Sequence[Line], base: Base | None) -> str:
+    """`accuracy 0.962 (+0.011 against 3f2a91c)`, and for a failed gate the line that fails first."""
+    failed = next((line for line in lines if not line.passed), None)
+    if failed is not None:
+        return f"{failed.note} ({failed.text})"
+    words: list[str] = []
+    seen: set[str] = set()
+    for line in lines:
+        if line.value is None or line.metric in seen:
+            continue
+        seen.add(line.metric)
+        change = ""
+        if base is not None and line.base is not None:
+            change = f" ({line.value - line.base:+.4g} against {short(base.sha)})"
+        words.append(f"{line.metric} {figure(line.value)}{change}")
+    return ", ".join(words)

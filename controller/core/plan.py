@@ -1,0 +1,251 @@
+"""A run becomes executions: what a trigger's target asks for, spelled out so that an agent needs nothing else.
+
+A spec is the body of a Job message without what an attempt adds (ids, delivery, expiry). It is made once, when the
+execution is created, and stored; later attempts and `reproduce` read it again.
+"""
+
+import copy
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+from schemas import moments
+from schemas.codec import to_json
+from schemas.commands import entries, values_for
+from schemas.errors import ConfigError
+from schemas.messages.job import Archive, DatumFile, Input, Resources
+
+_PLACEHOLDER = re.compile(r"\{parameter:([^{}]+)\}")
+SCHEMES = ("http://", "https://", "s3://", "gs://", "azure://", "swift://", "file://")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What every execution of a run shares."""
+
+    project: str
+    project_name: str
+    commit: str
+    archive: Archive
+    created: datetime
+    trust: str = "trusted"
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What comes from outside the step: a trigger's, an override's or an edge's values, the later ones already merged in."""
+
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    uris: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    data: Mapping[str, tuple[DatumFile, ...]] = field(default_factory=dict)
+    environment: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    image: str | None = None
+    command: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An execution to be created. `environment` is a name of the settings, None for the default one."""
+
+    step: str
+    environment: str | None
+    spec: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a node left behind for the nodes after it."""
+
+    outputs: tuple[DatumFile, ...]
+    metadata: Mapping[str, Any]
+    spec: Mapping[str, Any]
+
+
+def plan_step(config: Any, name: str, given: Given, facts: Facts) -> Planned:
+    """Spell out one step. Raises `ConfigError` when it cannot be run as it is asked for."""
+    step = copy.copy(_lookup(config.steps, "step", name))
+    if given.image:
+        step.image = given.image
+    if given.command is not None:
+        step.command = given.command
+    values = values_for(step, dict(given.parameters))
+    commands = entries(step, values)
+    if not commands:
+        raise ConfigError(f"step {name} has no command")
+    spec = {
+        "kind": "step",
+        "project": facts.project,
+        "project_name": facts.project_name,
+        "step": step.name,
+        "commit": facts.commit,
+        "image": step.image,
+        "commands": list(commands),
+        "archive": to_json(facts.archive),
+        "created": moments.to_text(facts.created),
+        "parameters": {key: value for key, value in values.items() if value is not None},
+        "inputs": [to_json(entry) for entry in _inputs(step, given, values)],
+        "environment_variables": _variables(step, given, facts),
+        "resources": to_json(_resources(step)),
+        "time_limit": step.time_limit.total_seconds() if step.time_limit else None,
+        "trust": facts.trust,
+    }
+    return Planned(step.name, given.environment or step.environment, spec)
+
+
+def _lookup(items: Mapping[str, Any], kind: str, name: str) -> Any:
+    if name not in items:
+        raise ConfigError(f"there is no {kind} named {name}", hint=f"The file has: {', '.join(items) or 'none'}.")
+    return items[name]
+
+
+def _inputs(step: Any, given: Given, values: Mapping[str, Any]) -> list[Input]:
+    found = []
+    for name, declared in step.inputs.items():
+        data = given.data.get(name, ())
+        default = declared.default or ()
+        uris = given.uris.get(name, (default,) if isinstance(default, str) else tuple(default))
+        uris = tuple(_fill(uri, values) for uri in uris)
+        _check_uris(step.name, name, uris)
+        if not uris and not data and not declared.optional:
+            raise ConfigError(f"step {step.name} needs input {name}, and nothing gives it")
+        found.append(
+            Input(
+                name=name,
+                uris=uris,
+                data=data,
+                filename=declared.filename,
+                keep_directories=declared.keep_directories.value,
+                optional=bool(declared.optional),
+            )
+        )
+    return found
+
+
+def _check_uris(step: str, name: str, uris: tuple[str, ...]) -> None:
+    for uri in uris:
+        if not uri.startswith(SCHEMES):
+            raise ConfigError(
+                f"input {name} of step {step} has an address that cannot be read here: {uri}",
+                hint=f"Known: {' '.join(SCHEMES)}",
+            )
+
+
+def _fill(uri: str, values: Mapping[str, Any]) -> str:
+    return _PLACEHOLDER.sub(lambda match: str(values.get(match.group(1), match.group(0))), uri)
+
+
+def _variables(step: Any, given: Given, facts: Facts) -> dict[str, str]:
+    variables = dict(facts.variables)
+    for name, declared in step.environment_variables.items():
+        if declared.default is not None:
+            variables[name] = str(declared.default)
+    variables.update(given.variables)
+    missing = [n for n, d in step.environment_variables.items() if not d.optional and n not in variables]
+    if missing:
+        raise ConfigError(f"step {step.name} needs the environment variable {missing[0]}, and nothing gives it")
+    return variables
+
+
+def _resources(step: Any) -> Resources:
+    cpu, memory = step.resources.cpu, step.resources.memory
+    return Resources(cpu_max=float(cpu.max or 0), memory_max=int(memory.max or 0))
+
+
+def graph_of(pipeline: Any) -> dict[str, Any]:
+    """The pipeline as the ledger keeps it: nodes with their states, and pairs of names for the edges."""
+    nodes = []
+    for node in pipeline.nodes:
+        if node.type != "execution":
+            raise ConfigError(f"node {node.name} of pipeline {pipeline.name} is of type {node.type}: not yet supported")
+        if node.on_error.value == "retry":
+            raise ConfigError(f"node {node.name} of pipeline {pipeline.name}: on-error: retry is not yet supported")
+        nodes.append({"name": node.name, "step": node.step, "state": "created", "on_error": node.on_error.value})
+    edges = sorted({(edge.source_node, edge.target_node) for edge in pipeline.edges})
+    return {"nodes": nodes, "edges": [list(edge) for edge in edges]}
+
+
+def plan_node(
+    config: Any, pipeline_name: str, node_name: str, finished: Mapping[str, Finished], asked: Given, facts: Facts
+) -> Planned:
+    """Spell out a node whose predecessors are done. `asked` holds the trigger's values for the pipeline's parameters."""
+    pipeline = _lookup(config.pipelines, "pipeline", pipeline_name)
+    node = pipeline.node_map[node_name]
+    step = _lookup(config.steps, "step", node.step)
+    override = node.override
+    parameters: dict[str, Any] = {}
+    uris: dict[str, tuple[str, ...]] = {}
+    variables: dict[str, str] = {}
+    if override is not None:
+        for name, item in (override.parameters or {}).items():
+            parameters[name] = item.default
+        for name, item in (override.inputs or {}).items():
+            default = item.default or ()
+            uris[name] = (default,) if isinstance(default, str) else tuple(default)
+        for name, item in (override.environment_variables or {}).items():
+            if item.default is not None:
+                variables[name] = str(item.default)
+    parameters.update(_pipeline_parameters(pipeline, node_name, asked.parameters))
+    data = _from_edges(pipeline, node, step, finished, parameters, uris)
+    given = Given(
+        parameters=parameters,
+        uris=uris,
+        data=data,
+        environment=(override.environment if override else None) or asked.environment,
+        variables=variables,
+        image=override.image if override else None,
+        command=override.command if override else None,
+    )
+    return plan_step(config, node.step, given, facts)
+
+
+def _pipeline_parameters(pipeline: Any, node: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for parameter in pipeline.parameters:
+        value = asked.get(parameter.name, parameter.default)
+        if value is None or value == "":
+            continue
+        for target in parameter.targets:
+            name, kind, key = target.split(".", 2)
+            if name == node and kind.startswith("parameter"):
+                values[key] = value
+    return values
+
+
+def _from_edges(
+    pipeline: Any,
+    node: Any,
+    step: Any,
+    finished: Mapping[str, Finished],
+    parameters: dict[str, Any],
+    uris: dict[str, tuple[str, ...]],
+) -> dict[str, tuple[DatumFile, ...]]:
+    """Data that edges bring; parameters that edges bring go into `parameters`, replaced defaults leave `uris`."""
+    data: dict[str, tuple[DatumFile, ...]] = {}
+    for edge in pipeline.edges:
+        if edge.target_node != node.name or edge.source_node not in finished:
+            continue
+        source = finished[edge.source_node]
+        match edge.source_type, edge.target_type:
+            case "output", "input":
+                matched = tuple(f for f in source.outputs if fnmatchcase(f.name, edge.source_key))
+                if not matched and not step.inputs[edge.target_key].optional:
+                    raise ConfigError(f"no output of {edge.source_node} matches {edge.source_key} for {edge.target}")
+                data[edge.target_key] = data.get(edge.target_key, ()) + matched
+                if node.edge_merge_mode.value == "replace":
+                    uris[edge.target_key] = ()
+            case "metadata", "parameter":
+                if edge.source_key not in source.metadata:
+                    raise ConfigError(f"{edge.source_node} printed no {edge.source_key}, which {edge.target} needs")
+                parameters[edge.target_key] = source.metadata[edge.source_key]
+            case "parameter", "parameter":
+                parameters[edge.target_key] = source.spec["parameters"].get(edge.source_key)
+            case "dependency", "dependency":
+                pass
+            case _:
+                raise ConfigError(f"the edge {edge.source} → {edge.target} is of a kind that is not yet supported")
+    return data

@@ -1,0 +1,130 @@
+"""Commits, their snapshots and their verdicts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from ledger.tables import commits, projects, snapshots, verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRow:
+    """Where a commit's archive lies, and what it is."""
+
+    key: str
+    digest: str
+    size: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """The final word on a commit's config. `text` is the file as it was judged; None where there is none."""
+
+    project_id: str
+    sha: str
+    state: str
+    summary: str
+    problems: tuple[dict[str, Any], ...]
+    text: str | None
+
+
+def unjudged(connection: Connection, limit: int) -> list[tuple[str, str]]:
+    """(repository, commit) that are owed a verdict, in the order in which they were seen."""
+    rows = connection.execute(
+        select(commits.c.repository_id, commits.c.sha)
+        .where(commits.c.judged_at.is_(None))
+        .order_by(commits.c.seen_at, commits.c.committed_at)
+        .limit(limit)
+    )
+    return [(row.repository_id, row.sha) for row in rows]
+
+
+def is_judged(connection: Connection, repository_id: str, sha: str) -> bool:
+    """Whether the commit has its verdicts."""
+    where = (commits.c.repository_id == repository_id) & (commits.c.sha == sha) & commits.c.judged_at.is_not(None)
+    return connection.execute(select(commits.c.sha).where(where)).first() is not None
+
+
+def message_of(connection: Connection, repository_id: str, sha: str) -> str:
+    """The commit's message; empty for one that was never seen."""
+    where = (commits.c.repository_id == repository_id) & (commits.c.sha == sha)
+    return connection.execute(select(commits.c.message).where(where)).scalar() or ""
+
+
+def keep(
+    connection: Connection,
+    repository_id: str,
+    sha: str,
+    snapshot: SnapshotRow | None,
+    found: Sequence[VerdictRow],
+    now: datetime,
+) -> None:
+    """Record a commit's snapshot (None: it could not be made) and one verdict a project. Final: a second call is a bug."""
+    if snapshot is not None:
+        connection.execute(
+            insert(snapshots).values(
+                repository_id=repository_id,
+                sha=sha,
+                key=snapshot.key,
+                digest=snapshot.digest,
+                size=snapshot.size,
+                files=snapshot.files,
+                made_at=now,
+            )
+        )
+    for verdict in found:
+        connection.execute(
+            insert(verdicts).values(
+                project_id=verdict.project_id,
+                sha=sha,
+                state=verdict.state,
+                summary=verdict.summary,
+                problems=list(verdict.problems),
+                text=verdict.text,
+                judged_at=now,
+            )
+        )
+    connection.execute(
+        update(commits)
+        .where(commits.c.repository_id == repository_id, commits.c.sha == sha)
+        .values(judged_at=now)
+    )
+
+
+def snapshot(connection: Connection, repository_id: str, sha: str) -> SnapshotRow | None:
+    """A commit's archive."""
+    where = (snapshots.c.repository_id == repository_id) & (snapshots.c.sha == sha)
+    row = connection.execute(
+        select(snapshots.c.key, snapshots.c.digest, snapshots.c.size, snapshots.c.files).where(where)
+    ).first()
+    return None if row is None else SnapshotRow(*row)
+
+
+def of_project(connection: Connection, project_id: str, sha: str) -> VerdictRow | None:
+    """A project's verdict on a commit."""
+    row = connection.execute(
+        select(verdicts).where(verdicts.c.project_id == project_id, verdicts.c.sha == sha)
+    ).first()
+    if row is None:
+        return None
+    return VerdictRow(row.project_id, row.sha, row.state, row.summary, tuple(row.problems), row.text)
+
+
+def count_missing(connection: Connection, repository_id: str) -> tuple[int, int]:
+    """(commits owed a verdict that have one, commits owed one): `luotsi coverage` is the first over the second."""
+    rows = connection.execute(
+        select(commits.c.judged_at).where(commits.c.repository_id == repository_id)
+    ).all()
+    return sum(1 for row in rows if row.judged_at is not None), len(rows)
+
+
+def repository_of(connection: Connection, project_id: str) -> str:
+    """The repository that a project belongs to."""
+    found: str = connection.execute(
+        select(projects.c.repository_id).where(projects.c.id == project_id)
+    ).scalar_one()
+    return found
