@@ -1,0 +1,1 @@
+"""Real engine, registry, stores, database and browser."""

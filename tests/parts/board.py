@@ -1,0 +1,93 @@
+"""The board of real parts: starts each at most once a session, and says at the end which ran, were skipped or refused.
+
+As root on Debian everything can be had, so a part that is missing there fails its tests instead of skipping them. What the
+kernel refuses fails too, unless LUOTSI_TEST_ALLOW names it (its fixture's name; several with commas between).
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from tests.parts import debian
+from tests.parts.part import Forbidden, Missing, Part
+
+ALLOW = "LUOTSI_TEST_ALLOW"
+P = TypeVar("P", bound=Part)
+
+
+class State(StrEnum):
+    NOT_ASKED = "not asked"
+    RAN = "ran"
+    SKIPPED = "skipped"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class Row:
+    """A line of the table. `detail` is the version of what ran, the reason of what did not."""
+
+    part: str
+    how: str
+    state: State = State.NOT_ASKED
+    detail: str = ""
+
+
+class Board:
+    """One a session, in one thread."""
+
+    def __init__(self, parts: list[type[Part]]) -> None:
+        self.rows = {part.key: Row(part.name, part.how()) for part in parts}
+
+    @contextmanager
+    def use(self, kind: type[P]) -> Iterator[P]:
+        """The part, running; the body's end stops it. Skips or fails the test when it cannot be had."""
+        part = kind()
+        folder = Path(tempfile.mkdtemp(prefix=f"luotsi-{part.key.split('_')[0]}-"))
+        try:
+            self._start(part, folder)
+            yield part
+        finally:
+            part.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _start(self, part: Part, folder: Path) -> None:
+        row = self.rows[part.key]
+        try:
+            part.install()
+            part.start(folder)
+        except Missing as error:
+            row.state, row.detail = State.SKIPPED, str(error)
+            _fail_or_skip(f"{part.name}: {error}", fails=debian.everything_can_be_had())
+        except Forbidden as error:
+            row.state, row.detail = State.REFUSED, str(error)
+            allowed = part.key in os.environ.get(ALLOW, "").replace(" ", "").split(",")
+            _fail_or_skip(
+                f"{part.name} was refused: {error} ({ALLOW}={part.key} lets this pass)", fails=not allowed
+            )
+        except Exception as error:
+            row.state, row.detail = State.FAILED, str(error)
+            raise
+        row.state, row.detail = State.RAN, part.version()
+
+    def lines(self) -> Iterator[str]:
+        """The table; nothing where no test asked for a part."""
+        if all(row.state is State.NOT_ASKED for row in self.rows.values()):
+            return
+        for row in self.rows.values():
+            detail = " ".join(row.detail.split())[:200] if row.state is not State.NOT_ASKED else ""
+            yield f"{row.part:<18} {row.state:<9} {detail or '-':<38} {row.how}".rstrip()
+
+
+def _fail_or_skip(message: str, *, fails: bool) -> None:
+    if fails:
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)

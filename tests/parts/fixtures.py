@@ -1,0 +1,93 @@
+"""The real parts as fixtures: a test that names one gets it running, or is skipped, or fails, as `board` says."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.parts.board import Board
+from tests.parts.chromium import Chromium
+from tests.parts.docker_engine import DockerEngine
+from tests.parts.git import Git
+from tests.parts.oci_registry import OciRegistry
+from tests.parts.part import Part
+from tests.parts.postgres import Postgres
+from tests.parts.redis_server import RedisServer
+from tests.parts.s3_server import S3Server
+from tests.parts.valkey_server import ValkeyServer
+
+PARTS: list[type[Part]] = [
+    Git,
+    DockerEngine,
+    OciRegistry,
+    S3Server,
+    Postgres,
+    RedisServer,
+    ValkeyServer,
+    Chromium,
+]
+BOARD = pytest.StashKey[Board]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[BOARD] = Board(PARTS)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    lines = list(config.stash[BOARD].lines())
+    if lines:
+        terminalreporter.section("real parts")
+    for line in lines:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def parts(pytestconfig: pytest.Config) -> Board:
+    return pytestconfig.stash[BOARD]
+
+
+@pytest.fixture(scope="session")
+def git(parts: Board) -> Iterator[Git]:
+    with parts.use(Git) as part:
+        yield part
+
+
+@pytest.fixture(scope="session")
+def docker_engine(parts: Board) -> Iterator[DockerEngine]:
+    with parts.use(DockerEngine) as part:
+        yield part
+
+
+@pytest.fixture(scope="session")
+def oci_registry(parts: Board) -> Iterator[OciRegistry]:
+    with parts.use(OciRegistry) as part:
+        yield part
+
+
+@pytest.fixture(scope="session")
+def s3_server(parts: Board) -> Iterator[S3Server]:
+    with parts.use(S3Server) as part:
+        yield part
+
+
+@pytest.fixture(scope="session")
+def postgres(parts: Board) -> Iterator[Postgres]:
+    with parts.use(Postgres) as part:
+        yield part
+
+
+@pytest.fixture(scope="session")
+def redis_server(parts: Board) -> Iterator[RedisServer]:
+    with parts.use(RedisServer) as part:
+        yield part
+
+
+@pytest.fixture(scope="session")
+def valkey_server(parts: Board) -> Iterator[ValkeyServer]:
+    with parts.use(ValkeyServer) as part:
+        yield part
+
+
+@pytest.fixture(scope="session")
+def chromium(parts: Board) -> Iterator[Chromium]:
+    with parts.use(Chromium) as part:
+        yield part

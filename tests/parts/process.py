@@ -1,0 +1,82 @@
+"""Servers that tests start: a free port, a child that dies with us, readiness by polling, an end by process id."""
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.parts.part import Forbidden
+
+FORBIDDEN_WORDS = ("operation not permitted", "permission denied", "read-only file system")
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def until(ready: Callable[[], bool], seconds: float = 30.0, what: str = "it") -> None:
+    """Asks again and again until `ready` says yes; an exception of it counts as no, and is told at the deadline."""
+    deadline = time.monotonic() + seconds
+    last: Exception | None = None
+    while time.monotonic() < deadline:
+        try:
+            if ready():
+                return
+        except Exception as error:  # noqa: BLE001 - a server that is still starting fails in any way it likes
+            last = error
+        time.sleep(0.05)
+    raise TimeoutError(f"{what} was not ready after {seconds:g} s{f': {last}' if last else ''}")
+
+
+class Child:
+    """A server process of ours. It dies with the test session, even when that is killed."""
+
+    def __init__(
+        self, command: list[str], folder: Path, user: str | None = None, cwd: Path | None = None
+    ) -> None:
+        self.name = Path(command[0]).name
+        self.log = folder / f"{self.name}.log"
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*_prefix(user), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=cwd or folder,
+                start_new_session=True,
+            )
+
+    def wait_ready(self, ready: Callable[[], bool], seconds: float = 30.0) -> None:
+        """Returns when `ready` says yes; `Forbidden` when the child ends with the kernel's refusal."""
+        try:
+            until(lambda: self.process.poll() is not None or ready(), seconds, self.name)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{self.tail()}") from error
+        if self.process.poll() is not None:
+            text = self.tail()
+            refused = any(word in text.lower() for word in FORBIDDEN_WORDS)
+            raise (Forbidden if refused else RuntimeError)(f"{self.name} ended by itself: {text}")
+
+    def tail(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-12:])
+
+    def stop(self, seconds: float = 20.0) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def _prefix(user: str | None) -> list[str]:
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        return []
+    who = [f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
+    return [setpriv, *who, "--pdeathsig", "TERM", "--"]

@@ -1,0 +1,1 @@
+"""The pure core by tables and properties, and the rules of the house."""
