@@ -1,1 +1,1 @@
-"""The shelf of queues: all that speaks the Redis protocol."""
+"""All that touches Redis: names, our RQ job class, wake lists, live log streams. Nothing here is the only copy of anything."""
