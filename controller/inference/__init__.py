@@ -1,0 +1,1 @@
+"""What should serve, and where: the clusters that run endpoints, and the gateway that gives them stable addresses."""
