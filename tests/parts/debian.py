@@ -5,6 +5,7 @@ The mirror is the one that the machine's own apt uses, read when it is needed, s
 
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -74,21 +75,21 @@ def mirror() -> str:
     raise CannotInstall(f"apt has no source for {codename() or 'this release'}")
 
 
-def archives() -> Iterator[tuple[str, list[str]]]:
-    """Addresses and suites from both spellings of apt's sources: deb822 files and one-line lists."""
-    for path in sorted(SOURCES.glob("sources.list.d/*.sources")):
+def archives(folder: Path = SOURCES) -> Iterator[tuple[str, list[str]]]:
+    """Addresses and suites from both spellings of apt's sources (sources.list(5)): deb822 files and one-line lists."""
+    for path in sorted(folder.glob("sources.list.d/*.sources")):
         for paragraph in path.read_text().split("\n\n"):
-            fields = dict(
-                line.split(":", 1) for line in paragraph.splitlines() if line[:1].isalpha() and ":" in line
-            )
-            if fields.get("Types", "").split()[:1] == ["deb"]:
-                yield fields.get("URIs", "").split()[0].rstrip("/"), fields.get("Suites", "").split()
-    for path in [SOURCES / "sources.list", *sorted(SOURCES.glob("sources.list.d/*.list"))]:
+            yield from _deb822(paragraph)
+    for path in [folder / "sources.list", *sorted(folder.glob("sources.list.d/*.list"))]:
         for line in path.read_text().splitlines() if path.exists() else []:
-            words = [
-                word
-                for word in line.split("#")[0].split()
-                if not (word.startswith("[") or word.endswith("]"))
-            ]
+            words = re.sub(r"\[[^]]*\]", "", line.split("#")[0]).split()
             if words[:1] == ["deb"] and len(words) > 2:
                 yield words[1].rstrip("/"), [words[2]]
+
+
+def _deb822(paragraph: str) -> Iterator[tuple[str, list[str]]]:
+    lines = [line for line in paragraph.splitlines() if line[:1].isalpha() and ":" in line]
+    fields = {key: value.split() for key, value in (line.split(":", 1) for line in lines)}
+    if "deb" in fields.get("Types", []):
+        for address in fields.get("URIs", []):
+            yield address.rstrip("/"), fields.get("Suites", [])

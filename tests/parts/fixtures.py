@@ -1,10 +1,12 @@
 """The real parts as fixtures: a test that names one gets it running, or is skipped, or fails, as `board` says."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.parts.board import Board
+from tests.parts import debian
+from tests.parts.board import ALLOW, Board
 from tests.parts.chromium import Chromium
 from tests.parts.docker_engine import DockerEngine
 from tests.parts.git import Git
@@ -29,7 +31,8 @@ BOARD = pytest.StashKey[Board]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[BOARD] = Board(PARTS)
+    allowed = os.environ.get(ALLOW, "").replace(" ", "").split(",")
+    config.stash[BOARD] = Board(PARTS, must_have=debian.everything_can_be_had(), allowed=frozenset(allowed))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

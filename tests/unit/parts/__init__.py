@@ -1,0 +1,1 @@
+"""How the real parts are kept, without any of them."""
