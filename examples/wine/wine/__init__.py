@@ -1,0 +1,1 @@
+"""What the scripts share: the table and its split, the network, the saved model, the pictures."""
