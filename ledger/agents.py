@@ -28,7 +28,9 @@ def digest(token: str) -> str:
 
 def ensure_environment(connection: Connection, environment_id: str, name: str, now: datetime) -> None:
     """Record an environment of the settings, or its new name."""
-    changed = connection.execute(update(environments).where(environments.c.id == environment_id).values(name=name))
+    changed = connection.execute(
+        update(environments).where(environments.c.id == environment_id).values(name=name)
+    )
     if not changed.rowcount:
         connection.execute(insert(environments).values(id=environment_id, name=name, added_at=now))
 
@@ -39,7 +41,9 @@ def environment_names(connection: Connection) -> dict[str, str]:
     return {row.name: row.id for row in rows}
 
 
-def ensure_agent(connection: Connection, environment_id: str, name: str, token_digest: str, now: datetime) -> str:
+def ensure_agent(
+    connection: Connection, environment_id: str, name: str, token_digest: str, now: datetime
+) -> str:
     """Record an agent of the settings, or the new digest of its token; its id."""
     where = (agents.c.environment_id == environment_id) & (agents.c.name == name)
     known: str | None = connection.execute(select(agents.c.id).where(where)).scalar()

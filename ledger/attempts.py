@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Select, insert, select, update
 
 from ledger import agents
+from ledger.rows import AnyRow
 from ledger.tables import attempts, executions
 from schemas.codec import to_json
 from schemas.errors import Gone, Refused
@@ -44,7 +45,7 @@ def _query() -> Select[Any]:
     )
 
 
-def _row(row: Row[Any]) -> AttemptRow:
+def _row(row: AnyRow) -> AttemptRow:
     return AttemptRow(
         id=row.id,
         execution_id=row.execution_id,
@@ -118,7 +119,9 @@ def claim(
         raise Refused("this attempt belongs to another environment")
     if row.agent_id == agent_id and row.state in HELD_ATTEMPT:
         return row
-    raise Refused(f"this attempt cannot be claimed: it is {row.state}{' by another agent' if row.agent_id else ''}")
+    raise Refused(
+        f"this attempt cannot be claimed: it is {row.state}{' by another agent' if row.agent_id else ''}"
+    )
 
 
 def held(connection: Connection, attempt_id: str, agent_id: str) -> AttemptRow:
@@ -143,13 +146,17 @@ def renew(
     known = {row.id: row for row in mine}
     connection.execute(
         update(attempts)
-        .where(attempts.c.agent_id == agent_id, attempts.c.id.in_(list(attempt_ids)), attempts.c.state.in_(HELD_ATTEMPT))
+        .where(
+            attempts.c.agent_id == agent_id,
+            attempts.c.id.in_(list(attempt_ids)),
+            attempts.c.state.in_(HELD_ATTEMPT),
+        )
         .values(renewed_at=now)
     )
     return [(attempt_id, _order(known.get(attempt_id))) for attempt_id in attempt_ids]
 
 
-def _order(row: Row[Any] | None) -> Order:
+def _order(row: AnyRow | None) -> Order:
     if row is None or row.state not in HELD_ATTEMPT:
         return Order.LOST
     return Order.STOP if row.stop_at is not None else Order.GO_ON
@@ -179,7 +186,9 @@ def finish(connection: Connection, attempt_id: str, agent_id: str, digest: str, 
     if row.agent_id == agent_id and row.result_digest == digest:
         return
     held(connection, attempt_id, agent_id)
-    connection.execute(update(attempts).where(attempts.c.id == attempt_id).values(result_digest=digest, renewed_at=now))
+    connection.execute(
+        update(attempts).where(attempts.c.id == attempt_id).values(result_digest=digest, renewed_at=now)
+    )
 
 
 def ask_to_stop(connection: Connection, execution_id: str, now: datetime) -> None:
@@ -187,7 +196,9 @@ def ask_to_stop(connection: Connection, execution_id: str, now: datetime) -> Non
     connection.execute(
         update(attempts)
         .where(
-            attempts.c.execution_id == execution_id, attempts.c.state.in_(LIVE_ATTEMPT), attempts.c.stop_at.is_(None)
+            attempts.c.execution_id == execution_id,
+            attempts.c.state.in_(LIVE_ATTEMPT),
+            attempts.c.stop_at.is_(None),
         )
         .values(stop_at=now)
     )
@@ -203,7 +214,7 @@ def held_now(connection: Connection) -> list[AttemptRow]:
     return [_row(row) for row in connection.execute(_query().where(attempts.c.state.in_(HELD_ATTEMPT)))]
 
 
-def waiting(connection: Connection) -> list[Row[Any]]:
+def waiting(connection: Connection) -> list[AnyRow]:
     """Attempts that nobody has claimed, in the ledger's order: priority, then age.
 
     Columns: id, execution_id, number, environment_id, delivery, sent_at, stop_at, spec.

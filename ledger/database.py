@@ -66,7 +66,9 @@ def open_ledger(address: str, read_only: bool = False) -> Ledger:
     try:
         url = make_url(address)
     except ArgumentError as error:
-        raise Stalled(f"the ledger's address is not a database URL: {address}", "Use sqlite:////path or postgresql://…") from error
+        raise Stalled(
+            f"the ledger's address is not a database URL: {address}", "Use sqlite:////path or postgresql://…"
+        ) from error
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() == "sqlite":
@@ -74,14 +76,19 @@ def open_ledger(address: str, read_only: bool = False) -> Ledger:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         engines = (_sqlite(url, read_only=False), _sqlite(url, read_only=True))
     else:
-        engines = (create_engine(url, pool_pre_ping=True), create_engine(url, pool_pre_ping=True, execution_options={"postgresql_readonly": True}))
+        engines = (
+            create_engine(url, pool_pre_ping=True),
+            create_engine(url, pool_pre_ping=True, execution_options={"postgresql_readonly": True}),
+        )
     writer, reader = engines
     ledger = Ledger(reader if read_only else writer, reader)
     try:
         with writer.connect():
             pass
     except OperationalError as error:
-        raise Stalled(f"the ledger cannot be opened: {error.orig}", "Look at `ledger` in the settings.") from error
+        raise Stalled(
+            f"the ledger cannot be opened: {error.orig}", "Look at `ledger` in the settings."
+        ) from error
     return ledger
 
 

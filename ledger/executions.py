@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from ledger import attempts, repositories
-from ledger.tables import executions, metrics, outputs
+from ledger.rows import AnyRow
 from ledger.tables import attempts as attempts_table
+from ledger.tables import executions, metrics, outputs
 from schemas.messages.job import DatumFile
 from schemas.messages.result import Result
 from schemas.states import FINAL_EXECUTION, ExecutionState
@@ -77,7 +78,7 @@ _EXECUTION = (
 )
 
 
-def _row(row: Row[Any]) -> ExecutionRow:
+def _row(row: AnyRow) -> ExecutionRow:
     values = dict(row._mapping)
     return ExecutionRow(**{**values, "state": ExecutionState(values["state"])})
 
@@ -158,7 +159,9 @@ def requeue(connection: Connection, execution_id: str, reason: str) -> None:
     )
 
 
-def end(connection: Connection, execution_id: str, state: ExecutionState, reason: str, now: datetime, **facts: Any) -> bool:
+def end(
+    connection: Connection, execution_id: str, state: ExecutionState, reason: str, now: datetime, **facts: Any
+) -> bool:
     """Give an execution its final state. False when it has one: that one stands."""
     changed = connection.execute(
         update(executions)
@@ -220,7 +223,7 @@ def latest_metadata(connection: Connection, execution_id: str, metadata: dict[st
     )
 
 
-def streams(connection: Connection) -> Sequence[Row[Any]]:
+def streams(connection: Connection) -> Sequence[AnyRow]:
     """Held attempts whose live stream carries metrics: id, execution_id, environment_id, metrics_read, metadata."""
     return connection.execute(
         select(

@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from ledger.rows import AnyRow
 from ledger.tables import inbox
 
 
-def receive(connection: Connection, kind: str, source: str, delivery: str, body: bytes, now: datetime) -> bool:
+def receive(
+    connection: Connection, kind: str, source: str, delivery: str, body: bytes, now: datetime
+) -> bool:
     """Keep one delivery. False when the same (kind, source, delivery) was there before: a replay is one row."""
     try:
         with connection.begin_nested():
@@ -21,10 +24,12 @@ def receive(connection: Connection, kind: str, source: str, delivery: str, body:
     return True
 
 
-def unhandled(connection: Connection, limit: int = 1000) -> list[Row[tuple[int, str, str, bytes]]]:
+def unhandled(connection: Connection, limit: int = 1000) -> list[AnyRow]:
     """What still waits, oldest first: (id, kind, source, body)."""
     statement = select(inbox.c.id, inbox.c.kind, inbox.c.source, inbox.c.body)
-    return list(connection.execute(statement.where(inbox.c.handled_at.is_(None)).order_by(inbox.c.id).limit(limit)))
+    return list(
+        connection.execute(statement.where(inbox.c.handled_at.is_(None)).order_by(inbox.c.id).limit(limit))
+    )
 
 
 def handled(connection: Connection, ids: Iterable[int], now: datetime) -> None:

@@ -161,6 +161,22 @@ def unhandled(connection: Connection, repository_id: str) -> list[ObservationRow
     return [ObservationRow(*row) for row in rows]
 
 
+def fresh_of(connection: Connection, observation_id: int) -> list[str]:
+    """The commits that came into view with an observation, oldest first."""
+    seen_with = select(
+        ref_observations.c.repository_id, ref_observations.c.ref, ref_observations.c.observed_at
+    ).where(ref_observations.c.id == observation_id)
+    repository_id, ref, observed_at = connection.execute(seen_with).one()
+    rows = connection.execute(
+        select(commits.c.sha)
+        .where(
+            commits.c.repository_id == repository_id, commits.c.ref == ref, commits.c.seen_at == observed_at
+        )
+        .order_by(commits.c.committed_at, commits.c.sha)
+    )
+    return [row.sha for row in rows]
+
+
 def repositories_with_unhandled(connection: Connection) -> list[str]:
     """Repositories that have observations to act upon."""
     rows = connection.execute(

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
+from ledger.rows import AnyRow
 from ledger.tables import records, statuses
 from schemas.codec import to_json
 from schemas.messages.record import Record
@@ -52,7 +52,7 @@ def say(connection: Connection, status: NewStatus, now: datetime) -> bool:
     return True
 
 
-def undelivered(connection: Connection, limit: int = 500) -> list[Row[Any]]:
+def undelivered(connection: Connection, limit: int = 500) -> list[AnyRow]:
     """Words that no forge has yet, final ones first."""
     return list(
         connection.execute(
@@ -64,7 +64,7 @@ def undelivered(connection: Connection, limit: int = 500) -> list[Row[Any]]:
     )
 
 
-def delivered(connection: Connection, rows: Iterable[Row[Any]], now: datetime) -> None:
+def delivered(connection: Connection, rows: Iterable[AnyRow], now: datetime) -> None:
     """The forge has these words. A word that changed meanwhile stays undelivered."""
     for row in rows:
         connection.execute(
@@ -79,7 +79,7 @@ def troubled(connection: Connection, ids: Iterable[int], trouble: str) -> None:
     connection.execute(update(statuses).where(statuses.c.id.in_(list(ids))).values(trouble=trouble))
 
 
-def of_commit(connection: Connection, repository_id: str, sha: str) -> list[Row[Any]]:
+def of_commit(connection: Connection, repository_id: str, sha: str) -> list[AnyRow]:
     """Every context of a commit."""
     return list(
         connection.execute(
@@ -96,12 +96,14 @@ def keep_record(connection: Connection, key: str, record: Record, now: datetime)
     connection.execute(insert(records).values(key=key, body=to_json(record), written_at=now))
 
 
-def records_to_put(connection: Connection, limit: int = 200) -> list[Row[Any]]:
+def records_to_put(connection: Connection, limit: int = 200) -> list[AnyRow]:
     """Records that the store does not have yet."""
     return list(connection.execute(select(records).order_by(records.c.written_at).limit(limit)))
 
 
-def records_put(connection: Connection, rows: Iterable[Row[Any]]) -> None:
+def records_put(connection: Connection, rows: Iterable[AnyRow]) -> None:
     """The store has these records."""
     for row in rows:
-        connection.execute(delete(records).where(records.c.key == row.key, records.c.written_at == row.written_at))
+        connection.execute(
+            delete(records).where(records.c.key == row.key, records.c.written_at == row.written_at)
+        )

@@ -47,7 +47,9 @@ _PROJECT = (projects.c.id, projects.c.repository_id, projects.c.root, projects.c
 
 def ensure(connection: Connection, name: str, address: str, default_branch: str, now: datetime) -> str:
     """Record a repository of the settings (or its new address) and its project; the repository's id."""
-    known: str | None = connection.execute(select(repositories.c.id).where(repositories.c.name == name)).scalar()
+    known: str | None = connection.execute(
+        select(repositories.c.id).where(repositories.c.name == name)
+    ).scalar()
     if known is not None:
         connection.execute(
             update(repositories)
@@ -61,7 +63,9 @@ def ensure(connection: Connection, name: str, address: str, default_branch: str,
             id=minted, name=name, address=address, default_branch=default_branch, forge="bare", added_at=now
         )
     )
-    connection.execute(insert(projects).values(id=str(uuid.uuid4()), repository_id=minted, root="", name=name))
+    connection.execute(
+        insert(projects).values(id=str(uuid.uuid4()), repository_id=minted, root="", name=name)
+    )
     return minted
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ledger import repositories
+from ledger.rows import AnyRow
 from ledger.tables import executions, pipelines, runs
 from schemas.states import FINAL_RUN, RunState
 
@@ -94,7 +95,7 @@ _PIPELINE = (
 )
 
 
-def _run(row: Row[Any]) -> RunRow:
+def _run(row: AnyRow) -> RunRow:
     values = dict(row._mapping)
     return RunRow(**{**values, "state": RunState(values["state"])})
 
@@ -140,7 +141,10 @@ def reopen_filtered(connection: Connection, new: NewRun) -> str | None:
         & (runs.c.state == RunState.NEUTRAL)
     )
     run_id: str | None = connection.execute(select(runs.c.id).where(where)).scalar()
-    if run_id is None or connection.execute(select(executions.c.id).where(executions.c.run_id == run_id)).first():
+    if (
+        run_id is None
+        or connection.execute(select(executions.c.id).where(executions.c.run_id == run_id)).first()
+    ):
         return None
     connection.execute(
         update(runs)
@@ -164,7 +168,12 @@ def by_id(connection: Connection, run_id: str) -> RunRow:
 
 
 def set_state(
-    connection: Connection, run: RunRow, state: RunState, reason: str, now: datetime, gate: dict[str, Any] | None = None
+    connection: Connection,
+    run: RunRow,
+    state: RunState,
+    reason: str,
+    now: datetime,
+    gate: dict[str, Any] | None = None,
 ) -> bool:
     """Give an open run a state. False when it is final already, or is exactly so: then nobody needs to be told."""
     if run.state is state and run.reason == reason:
@@ -195,7 +204,24 @@ def bases(connection: Connection, run: RunRow, shas: Sequence[str]) -> list[RunR
     return found
 
 
-def create_pipeline(connection: Connection, run: RunRow, name: str, graph: dict[str, Any], now: datetime) -> PipelineRow:
+def at_commit(connection: Connection, project_id: str, trigger: str, sha: str) -> list[RunRow]:
+    """Trusted runs of a trigger at one commit, oldest first."""
+    rows = connection.execute(
+        select(*_RUN)
+        .where(
+            runs.c.project_id == project_id,
+            runs.c.trigger == trigger,
+            runs.c.sha == sha,
+            runs.c.trust == "trusted",
+        )
+        .order_by(runs.c.created_at)
+    )
+    return [_run(row) for row in rows]
+
+
+def create_pipeline(
+    connection: Connection, run: RunRow, name: str, graph: dict[str, Any], now: datetime
+) -> PipelineRow:
     """Number and record a run's pipeline."""
     number = repositories.next_number(connection, run.project_id, "pipelines")
     row = PipelineRow(str(uuid.uuid4()), run.id, run.project_id, run.round, number, name, "created", graph)
@@ -223,7 +249,9 @@ def pipeline_of(connection: Connection, run: RunRow) -> PipelineRow | None:
     return None if row is None else PipelineRow(*row)
 
 
-def update_pipeline(connection: Connection, pipeline: PipelineRow, graph: dict[str, Any], state: str, now: datetime) -> None:
+def update_pipeline(
+    connection: Connection, pipeline: PipelineRow, graph: dict[str, Any], state: str, now: datetime
+) -> None:
     """Record the states of the nodes, and the pipeline's own."""
     values: dict[str, Any] = {"graph": graph, "state": state}
     if state in ("complete", "error", "stopped"):

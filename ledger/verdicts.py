@@ -45,7 +45,9 @@ def unjudged(connection: Connection, limit: int) -> list[tuple[str, str]]:
 
 def is_judged(connection: Connection, repository_id: str, sha: str) -> bool:
     """Whether the commit has its verdicts."""
-    where = (commits.c.repository_id == repository_id) & (commits.c.sha == sha) & commits.c.judged_at.is_not(None)
+    where = (
+        (commits.c.repository_id == repository_id) & (commits.c.sha == sha) & commits.c.judged_at.is_not(None)
+    )
     return connection.execute(select(commits.c.sha).where(where)).first() is not None
 
 

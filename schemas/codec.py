@@ -35,7 +35,9 @@ Uuid = Annotated[str, Pattern("^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-
 EnvironmentId = Annotated[str, Pattern("^[0-9a-f]{12}$")]
 ShaText = Annotated[str, Pattern("^([0-9a-f]{40}|[0-9a-f]{64})$")]
 Sha256 = Annotated[str, Pattern("^sha256:[0-9a-f]{64}$")]
-Moment = Annotated[str, Pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?\\+00:00$")]
+Moment = Annotated[
+    str, Pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?\\+00:00$")
+]
 
 
 def schema_of(message: type) -> dict[str, Json]:
@@ -76,9 +78,14 @@ def to_json(message: object) -> dict[str, Json]:
 
 
 def write(message: object) -> bytes:
-    """Canonical bytes: sorted keys, no spaces, UTF-8. Equal messages give equal bytes."""
+    """Canonical bytes of a message. Equal messages give equal bytes."""
+    return write_json(to_json(message))
+
+
+def write_json(value: Json) -> bytes:
+    """Canonical bytes of a JSON value: sorted keys, no spaces, UTF-8, no NaN."""
     return json.dumps(
-        to_json(message), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     ).encode()
 
 
@@ -121,7 +128,11 @@ def _schema(hint: Any) -> dict[str, Json]:
         return dict(_SCALARS[hint])
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return {**_schema(args[0]), **{"pattern": extra.regex for extra in args[1:] if isinstance(extra, Pattern)}}
+        narrowed = _schema(args[0])
+        for extra in args[1:]:
+            if isinstance(extra, Pattern):
+                narrowed["pattern"] = extra.regex
+        return narrowed
     if origin in (Union, types.UnionType):
         return {"anyOf": [_schema(arm) for arm in args]}
     if origin is tuple:

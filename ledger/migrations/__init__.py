@@ -32,5 +32,6 @@ def check(ledger: Ledger) -> None:
         found = MigrationContext.configure(connection).get_current_revision()
     if found != newest:
         raise Stalled(
-            f"the ledger is at migration {found or 'none'}; this Luotsi needs {newest}", "Run `luotsi db upgrade`."
+            f"the ledger is at migration {found or 'none'}; this Luotsi needs {newest}",
+            "Run `luotsi db upgrade`.",
         )

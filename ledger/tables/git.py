@@ -1,6 +1,17 @@
 """What was seen in git: repositories, observations of their refs and tags, the commits, and what was found in them."""
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from ledger.tables.base import identifier, json_column, metadata, moment, reference
 

@@ -1,6 +1,17 @@
 """What goes out and comes in: statuses for forges, records for the store, the inbox, and the audit."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from ledger.tables.base import json_column, metadata, moment, reference
 

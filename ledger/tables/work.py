@@ -1,6 +1,17 @@
 """The work: runs, the executions and pipelines they are made of, attempts at them, and the agents that try."""
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from ledger.tables.base import identifier, json_column, metadata, moment, reference
 

@@ -1,0 +1,89 @@
+"""Pages of the ledger by keyset: as fast at row one million as at row one. No OFFSET, no count(*).
+
+A page is asked for with the cursor of the one before, which names its last row by the values it is sorted by. The
+queries themselves are in `pages_*`, one file a topic.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, literal, tuple_
+
+from schemas import moments
+from schemas.errors import Refused
+
+SIZE = 50
+"""Rows of one page."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Rows, newest first. `older` is the cursor of the next page, None on the last."""
+
+    rows: tuple[T, ...]
+    older: str | None = None
+
+
+def rows(connection: Connection, statement: Select[Any], kind: type[T]) -> tuple[T, ...]:
+    """Every row of a statement as a value of `kind`, a dataclass whose fields are named as the columns."""
+    return tuple(_value(mapping, kind) for mapping in connection.execute(statement).mappings())
+
+
+def first(connection: Connection, statement: Select[Any], kind: type[T]) -> T | None:
+    """The first row, or None."""
+    return next(iter(rows(connection, statement.limit(1), kind)), None)
+
+
+def turn(
+    connection: Connection,
+    statement: Select[Any],
+    keys: Sequence[ColumnElement[Any]],
+    kind: type[T],
+    before: str | None = None,
+    size: int = SIZE,
+) -> Page[T]:
+    """One page in descending order of `keys`, which together name a row. Raises `Refused` for a cursor that is not ours."""
+    if before is not None:
+        bounds = [literal(value, key.type) for key, value in zip(keys, _decode(before, keys), strict=True)]
+        statement = statement.where(tuple_(*keys) < tuple_(*bounds))
+    marked = statement.add_columns(*(key.label(f"key_{index}") for index, key in enumerate(keys)))
+    ordered = marked.order_by(*(key.desc() for key in keys)).limit(size + 1)
+    found = connection.execute(ordered).mappings().all()
+    values = tuple(_value(mapping, kind) for mapping in found[:size])
+    if len(found) <= size:
+        return Page(values)
+    return Page(values, _encode([found[size - 1][f"key_{index}"] for index in range(len(keys))]))
+
+
+def _value(mapping: RowMapping, kind: type[T]) -> T:
+    return kind(**{field.name: mapping[field.name] for field in fields(kind)})  # type: ignore[arg-type]  # T is a dataclass
+
+
+def _encode(values: Sequence[Any]) -> str:
+    plain = [moments.to_text(value) if isinstance(value, datetime) else value for value in values]
+    return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str, keys: Sequence[ColumnElement[Any]]) -> list[Any]:
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
+        if not isinstance(values, list) or len(values) != len(keys):
+            raise ValueError("the wrong number of values")
+        return [_typed(value, key.type.python_type) for value, key in zip(values, keys, strict=True)]
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
+        raise Refused("this is not the address of a page", "Start from the newest page.") from error
+
+
+def _typed(value: Any, kind: type) -> Any:
+    if kind is datetime:
+        return moments.from_text(value)
+    if type(value) is not kind or (isinstance(value, int) and abs(value) >= 2**63):
+        raise ValueError("a value of another type")
+    return value
