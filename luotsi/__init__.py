@@ -1,1 +1,3 @@
-"""The door: the command, its settings and the wiring. The only place that builds real parts."""
+"""The door: the command, the settings, and the only place that builds real parts."""
+
+__version__ = "0.1.0"

@@ -81,7 +81,11 @@ def _line(
     except (ConfigError, ValueError, KeyError, ArithmeticError) as error:
         return line(not base_required and needs_base, f"not comparable: {error}")
     passed = _compare(value, expectation.operator, target)
-    note = "" if passed else f"{expectation.metric} is {figure(value)}, expected {expectation.operator} {figure(target)}"
+    note = (
+        ""
+        if passed
+        else f"{expectation.metric} is {figure(value)}, expected {expectation.operator} {figure(target)}"
+    )
     return line(passed, note, target)
 
 

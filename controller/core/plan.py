@@ -99,7 +99,9 @@ def plan_step(config: Any, name: str, given: Given, facts: Facts) -> Planned:
 
 def _lookup(items: Mapping[str, Any], kind: str, name: str) -> Any:
     if name not in items:
-        raise ConfigError(f"there is no {kind} named {name}", hint=f"The file has: {', '.join(items) or 'none'}.")
+        raise ConfigError(
+            f"there is no {kind} named {name}", hint=f"The file has: {', '.join(items) or 'none'}."
+        )
     return items[name]
 
 
@@ -147,7 +149,9 @@ def _variables(step: Any, given: Given, facts: Facts) -> dict[str, str]:
     variables.update(given.variables)
     missing = [n for n, d in step.environment_variables.items() if not d.optional and n not in variables]
     if missing:
-        raise ConfigError(f"step {step.name} needs the environment variable {missing[0]}, and nothing gives it")
+        raise ConfigError(
+            f"step {step.name} needs the environment variable {missing[0]}, and nothing gives it"
+        )
     return variables
 
 
@@ -161,16 +165,27 @@ def graph_of(pipeline: Any) -> dict[str, Any]:
     nodes = []
     for node in pipeline.nodes:
         if node.type != "execution":
-            raise ConfigError(f"node {node.name} of pipeline {pipeline.name} is of type {node.type}: not yet supported")
+            raise ConfigError(
+                f"node {node.name} of pipeline {pipeline.name} is of type {node.type}: not yet supported"
+            )
         if node.on_error.value == "retry":
-            raise ConfigError(f"node {node.name} of pipeline {pipeline.name}: on-error: retry is not yet supported")
-        nodes.append({"name": node.name, "step": node.step, "state": "created", "on_error": node.on_error.value})
+            raise ConfigError(
+                f"node {node.name} of pipeline {pipeline.name}: on-error: retry is not yet supported"
+            )
+        nodes.append(
+            {"name": node.name, "step": node.step, "state": "created", "on_error": node.on_error.value}
+        )
     edges = sorted({(edge.source_node, edge.target_node) for edge in pipeline.edges})
     return {"nodes": nodes, "edges": [list(edge) for edge in edges]}
 
 
 def plan_node(
-    config: Any, pipeline_name: str, node_name: str, finished: Mapping[str, Finished], asked: Given, facts: Facts
+    config: Any,
+    pipeline_name: str,
+    node_name: str,
+    finished: Mapping[str, Finished],
+    asked: Given,
+    facts: Facts,
 ) -> Planned:
     """Spell out a node whose predecessors are done. `asked` holds the trigger's values for the pipeline's parameters."""
     pipeline = _lookup(config.pipelines, "pipeline", pipeline_name)
@@ -234,18 +249,24 @@ def _from_edges(
             case "output", "input":
                 matched = tuple(f for f in source.outputs if fnmatchcase(f.name, edge.source_key))
                 if not matched and not step.inputs[edge.target_key].optional:
-                    raise ConfigError(f"no output of {edge.source_node} matches {edge.source_key} for {edge.target}")
+                    raise ConfigError(
+                        f"no output of {edge.source_node} matches {edge.source_key} for {edge.target}"
+                    )
                 data[edge.target_key] = data.get(edge.target_key, ()) + matched
                 if node.edge_merge_mode.value == "replace":
                     uris[edge.target_key] = ()
             case "metadata", "parameter":
                 if edge.source_key not in source.metadata:
-                    raise ConfigError(f"{edge.source_node} printed no {edge.source_key}, which {edge.target} needs")
+                    raise ConfigError(
+                        f"{edge.source_node} printed no {edge.source_key}, which {edge.target} needs"
+                    )
                 parameters[edge.target_key] = source.metadata[edge.source_key]
             case "parameter", "parameter":
                 parameters[edge.target_key] = source.spec["parameters"].get(edge.source_key)
             case "dependency", "dependency":
                 pass
             case _:
-                raise ConfigError(f"the edge {edge.source} → {edge.target} is of a kind that is not yet supported")
+                raise ConfigError(
+                    f"the edge {edge.source} → {edge.target} is of a kind that is not yet supported"
+                )
     return data

@@ -50,7 +50,9 @@ def _on_push(trigger: Trigger, push: Push, message: str, changed: frozenset[str]
     if word is not None:
         return Decision(trigger, Answer.SKIPPED, f"skipped by {word} in the commit message")
     if trigger.paths and changed is not None and not affected(trigger.paths, changed):
-        return Decision(trigger, Answer.SKIPPED, f"not affected: nothing under {', '.join(trigger.paths)} changed")
+        return Decision(
+            trigger, Answer.SKIPPED, f"not affected: nothing under {', '.join(trigger.paths)} changed"
+        )
     return Decision(trigger, Answer.FIRES)
 
 

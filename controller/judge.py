@@ -1,0 +1,146 @@
+"""Gives every commit that came into view its snapshot and its verdict, `luotsi/config`. Bad commits stop nobody else."""
+
+import tempfile
+from pathlib import Path
+
+import structlog
+
+from controller import observe, statuses
+from controller.core import status
+from controller.git import snapshot
+from controller.git.mirror import Mirror
+from controller.ports import Ports
+from ledger import outbox, repositories, verdicts
+from ledger.repositories import ProjectRow, RepositoryRow
+from ledger.verdicts import SnapshotRow, VerdictRow
+from schemas import codec
+from schemas.errors import ConfigError, Gone, LuotsiError, Waiting
+from schemas.parse_config import parse_config
+from schemas.repo_config import RepoConfig
+from schemas.values import Problem, Sha
+from stores import keys
+
+log = structlog.get_logger()
+
+CONFIG_LIMIT = 1024 * 1024
+"""Bytes of valohai.yaml that are read (design, section 7)."""
+BATCH = 200
+
+
+def judge(ports: Ports) -> int:
+    """Judge the commits that wait, a batch a turn; how many were."""
+    with ports.ledger.read() as connection:
+        waiting = verdicts.unjudged(connection, BATCH)
+        known = {repository.id: repository for repository in repositories.watched(connection)}
+        projects = {id: repositories.projects_of(connection, id) for id in known}
+    judged = 0
+    for repository_id, sha in waiting:
+        if repository_id not in known:
+            continue
+        try:
+            _judge(ports, known[repository_id], projects[repository_id], Sha(sha))
+            judged += 1
+        except LuotsiError as error:
+            # The store is full or away: the commit keeps waiting, and so does all that needs it.
+            log.warning(
+                "a commit cannot be judged yet",
+                repository=known[repository_id].name,
+                commit=sha,
+                reason=str(error),
+            )
+    return judged
+
+
+def _judge(ports: Ports, repository: RepositoryRow, projects: list[ProjectRow], sha: Sha) -> None:
+    mirror = observe.mirror_of(ports, repository)
+    kept: SnapshotRow | None = None
+    try:
+        kept = _snapshot(ports, repository, mirror, sha)
+        found = [_verdict(mirror, project, sha) for project in projects]
+    except Gone as error:
+        found = [VerdictRow(p.id, sha, "error", f"vanished: {error.message}", (), None) for p in projects]
+    except ConfigError as error:
+        found = [
+            VerdictRow(p.id, sha, "error", error.message, _plain(error.problems), None) for p in projects
+        ]
+    now = ports.clock()
+    with ports.ledger.write() as connection:
+        verdicts.keep(connection, repository.id, sha, kept, found, now)
+        for project, verdict in zip(projects, found, strict=True):
+            outbox.say(connection, _status(ports, repository, project, verdict), now)
+            body = {
+                "project": project.id,
+                "sha": sha,
+                "state": verdict.state,
+                "summary": verdict.summary,
+                "problems": list(verdict.problems),
+                "archive": kept.digest if kept else None,
+            }
+            statuses.record(connection, repository.id, "verdict", f"{project.id}-{sha}", body, now)
+    log.info(
+        "judged", repository=repository.name, commit=sha[:7], verdict=found[0].state, why=found[0].summary
+    )
+
+
+def _snapshot(ports: Ports, repository: RepositoryRow, mirror: Mirror, sha: Sha) -> SnapshotRow:
+    key = keys.code(repository.id, sha)
+    with tempfile.TemporaryDirectory(prefix="luotsi-snapshot-") as folder:
+        archive = Path(folder) / "code.tar.zst"
+        made = snapshot.make(mirror.path, sha, archive)
+        # Put if absent: a snapshot made before a crash has the same digest, and its stored size is what counts.
+        ports.stores["system"].put(key, archive, absent=True)
+        meta = ports.stores["system"].head(key)
+    if meta is None:
+        raise Waiting(f"the snapshot of {sha[:7]} is not in the store after it was put there", after=5)
+    return SnapshotRow(key, made.digest, meta.size, made.files)
+
+
+def _verdict(mirror: Mirror, project: ProjectRow, sha: Sha) -> VerdictRow:
+    path = f"{project.root}/valohai.yaml" if project.root else "valohai.yaml"
+    try:
+        text = mirror.read_blob(sha, path, CONFIG_LIMIT)
+    except ConfigError as error:
+        return VerdictRow(project.id, sha, "failure", error.message, _plain(error.problems), None)
+    if text is None:
+        return VerdictRow(
+            project.id, sha, "neutral", f"there is no {path} in this commit: nothing runs", (), None
+        )
+    config = parse_config(text, path)
+    state, summary = _summary(config)
+    return VerdictRow(project.id, sha, state, summary, _plain(config.problems), text.decode(errors="replace"))
+
+
+def _summary(config: RepoConfig) -> tuple[str, str]:
+    errors = [problem for problem in config.problems if problem.severity == "error"]
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        return "failure", f"{errors[0]}{more}"
+    if not config.triggers:
+        return (
+            "success",
+            "valohai.yaml is valid; no trigger starts anything: add a `trigger` item to run on push",
+        )
+    names = ", ".join(trigger.name for trigger in config.triggers)
+    warnings = len(config.problems)
+    return "success", f"valohai.yaml is valid; triggers: {names}" + (
+        f"; {warnings} warnings" if warnings else ""
+    )
+
+
+def _status(
+    ports: Ports, repository: RepositoryRow, project: ProjectRow, verdict: VerdictRow
+) -> outbox.NewStatus:
+    neutral = verdict.state == "neutral"
+    return outbox.NewStatus(
+        repository.id,
+        verdict.sha,
+        status.context(ports.settings.prefix, "config", project.root),
+        "success" if neutral else verdict.state,
+        status.clip(("neutral: " if neutral else "") + verdict.summary),
+        f"{ports.settings.web_address}/r/{repository.name}/commit/{verdict.sha}",
+        final=True,
+    )
+
+
+def _plain(problems: tuple[Problem, ...]) -> tuple[dict[str, object], ...]:
+    return tuple(codec.to_json(problem) for problem in problems)

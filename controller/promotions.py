@@ -1,0 +1,322 @@
+"""Tags become versions and promotions: each tag is judged once, a version is bound for ever, a stage follows GTO's state.
+
+A tag that moved or vanished changes nothing here; only `!` undoes. Serving itself is controller/serve.py's.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from controller import configs, isolate, observe, sources, statuses
+from controller.core import promote as core
+from controller.core.promote import (
+    Accepted,
+    Facts,
+    Ignored,
+    RefusedTag,
+    RegistryState,
+    StageState,
+    Tag,
+    Waits,
+)
+from controller.git.mirror import Mirror
+from controller.ports import Ports
+from ledger import observations, registry, repositories
+from ledger.registry import Bound, PromotionRow
+from ledger.repositories import ProjectRow, RepositoryRow
+from schemas import moments
+from schemas.errors import ConfigError
+from schemas.repo_config import Model, Stage
+from schemas.states import PromotionState
+from schemas.values import Sha
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A repository's registry as one turn sees it."""
+
+    repository: RepositoryRow
+    project: ProjectRow
+    mirror: Mirror
+    rows: dict[str, Any]
+    """Tag object -> its observation."""
+    state: RegistryState
+    bound: dict[tuple[str, str], Bound]
+    head: str | None
+    """The default branch's commit, whose file decides the stages' policies."""
+
+
+def promote(ports: Ports) -> int:
+    """Judge tags, bind versions and start promotions, a repository at a time; how many repositories changed."""
+    with ports.ledger.read() as connection:
+        watched = repositories.watched(connection)
+    return isolate.each(watched, lambda row: _repository(ports, row), lambda row, bug: None)
+
+
+def _repository(ports: Ports, repository: RepositoryRow) -> bool:
+    with ports.ledger.read() as connection:
+        rows = registry.tags(connection, repository.id)
+        project = repositories.projects_of(connection, repository.id)[0]
+    if not rows:
+        return False
+    mirror = observe.mirror_of(ports, repository)
+    changed = _judge_tags(ports, repository, mirror, rows)
+    with ports.ledger.read() as connection:
+        rows = registry.tags(connection, repository.id)
+        bound = registry.bound(connection, repository.id)
+        head = observations.heads(connection, repository.id).get(f"refs/heads/{repository.default_branch}")
+    accepted = [_tag(row) for row in rows if row.decision == "accepted"]
+    scene = Scene(
+        repository,
+        project,
+        mirror,
+        {row.tag_object: row for row in rows},
+        core.registry_state(accepted),
+        bound,
+        head,
+    )
+    changed |= _bind_versions(ports, scene)
+    return changed | _start_promotions(ports, scene)
+
+
+def _tag(row: Any) -> Tag:
+    return Tag(
+        row.name,
+        row.tag_object,
+        row.target,
+        row.annotated,
+        row.tagged_at,
+        row.tagger,
+        row.message,
+        row.committed_at,
+    )
+
+
+def _judge_tags(ports: Ports, repository: RepositoryRow, mirror: Mirror, rows: list[Any]) -> bool:
+    open_rows = [row for row in rows if row.decision in (None, "waiting")]
+    if not open_rows:
+        return False
+    accepted = tuple(_tag(row) for row in rows if row.decision == "accepted")
+    reachable = {row.tag_object: _protected(ports, repository, mirror, row.target) for row in open_rows}
+    changed = False
+    for protected in (True, False):
+        tags = [_tag(row) for row in open_rows if reachable[row.tag_object] is protected]
+        for tag, decision in core.judge(tags, Facts(accepted, None, protected), ports.clock()):
+            row = next(row for row in open_rows if (row.name, row.tag_object) == (tag.name, tag.tag_object))
+            changed |= _keep(ports, repository, row, decision)
+            if isinstance(decision, Accepted):
+                accepted = (*accepted, tag)
+    return changed
+
+
+def _protected(ports: Ports, repository: RepositoryRow, mirror: Mirror, target: str) -> bool:
+    """Whether a protected branch contains the commit. Which are protected the settings say, never the commit."""
+    watched = next((w for w in ports.settings.repositories if w.name == repository.name), None)
+    names = (watched.protected if watched else ()) or (repository.default_branch,)
+    refs = mirror.refs()
+    for name in names:
+        head = next((sha for ref, sha in refs.items() if ref == f"refs/heads/{name}"), None)
+        if head is not None and (head == target or mirror.merge_base(head, Sha(target)) == target):
+            return True
+    return False
+
+
+def _keep(ports: Ports, repository: RepositoryRow, row: Any, decision: core.Decision) -> bool:
+    word, reason = _words(decision)
+    now = ports.clock()
+    with ports.ledger.write() as connection:
+        if not registry.decide_tag(connection, row.id, word, reason):
+            return False
+        if word != "waiting":
+            body = {
+                "name": row.name,
+                "tag_object": row.tag_object,
+                "target": row.target,
+                "tagger": row.tagger,
+                "tagged_at": moments.to_text(row.tagged_at) if row.tagged_at else None,
+                "first_seen": moments.to_text(row.first_seen),
+                "decision": word,
+                "reason": reason,
+            }
+            statuses.record(connection, repository.id, "tag", row.tag_object, body, now)
+    if word != "ignored":
+        log.info("tag judged", repository=repository.name, tag=row.name, decision=word, why=reason)
+    return True
+
+
+def _words(decision: core.Decision) -> tuple[str, str]:
+    match decision:
+        case Accepted(parsed):
+            return "accepted", f"{parsed.action} {parsed.model}"
+        case Ignored(reason):
+            return "ignored", reason
+        case RefusedTag(reason):
+            return "refused", reason
+        case Waits(reason):
+            return "waiting", reason
+
+
+def _bind_versions(ports: Ports, scene: Scene) -> bool:
+    """Bind every registered version that has none yet to the execution that made it, or say what it waits for."""
+    changed = False
+    for model in scene.state.values():
+        for version in model.versions.values():
+            if not version.named or not version.registered or (model.model, version.version) in scene.bound:
+                continue
+            row = scene.rows[version.tag.tag_object]
+            words = ""
+            try:
+                rule = _model_at(ports, scene, model.model, version.target)
+                made = sources.find(ports, scene.project, rule, version.target)
+                if made is None:
+                    words = sources.ask(ports, scene.repository, scene.project, rule, version.target)
+            except ConfigError as error:
+                made, words = None, str(error)
+            with ports.ledger.write() as connection:
+                if made is None:
+                    changed |= registry.decide_tag(connection, row.id, "accepted", words)
+                    continue
+                now = ports.clock()
+                bound = registry.bind(
+                    connection,
+                    scene.project.id,
+                    row,
+                    model.model,
+                    version.version,
+                    made,
+                    now,
+                )
+                registry.decide_tag(
+                    connection, row.id, "accepted", f"register {model.model}: bound to its execution"
+                )
+                _record_version(connection, scene, bound, now)
+            scene.bound[(model.model, version.version)] = bound
+            log.info("version registered", model=model.model, version=version.version, digest=bound.digest)
+            changed = True
+    return changed
+
+
+def _record_version(connection: Any, scene: Scene, bound: Bound, now: datetime) -> None:
+    body = {
+        "project": bound.project_id,
+        "model": bound.model,
+        "version": bound.version,
+        "sha": bound.sha,
+        "execution": bound.execution_id,
+        "output": bound.output_id,
+        "digest": bound.digest,
+    }
+    statuses.record(connection, scene.repository.id, "version", bound.id, body, now)
+
+
+def _model_at(ports: Ports, scene: Scene, name: str, sha: str) -> Model:
+    config = configs.of(ports, scene.project.id, sha)
+    rule = next((model for model in config.models if model.name == name), None) if config else None
+    if rule is None:
+        raise ConfigError(f"the tagged commit {sha[:7]} has no model item named {name}")
+    return rule
+
+
+def _start_promotions(ports: Ports, scene: Scene) -> bool:
+    """Where a stage's state is served by nobody's promotion, start one; what a stage no longer names is superseded."""
+    with ports.ledger.read() as connection:
+        rows = registry.promotions_of(connection, scene.repository.id)
+    known = {(row.tag_object, row.stage): row for row in rows}
+    wanted: set[str] = set()
+    changed = False
+    for model in scene.state.values():
+        for stage in model.stages.values():
+            row = known.get((stage.tag.tag_object, stage.stage))
+            bound = scene.bound.get((model.model, stage.version.version))
+            if row is not None:
+                wanted.add(row.id)
+                changed |= _revive(ports, row)
+            elif bound is not None:
+                started = _start(ports, scene, stage, bound)
+                wanted |= started
+                changed |= bool(started)
+    return _supersede(ports, [row for row in rows if row.id not in wanted]) or changed
+
+
+def _start(ports: Ports, scene: Scene, stage: StageState, bound: Bound) -> set[str]:
+    row = scene.rows[stage.tag.tag_object]
+    try:
+        model = _model_at(ports, scene, bound.model, bound.sha)
+        rule = _policy(ports, scene, model, stage.stage)
+        if model.endpoint is None or model.file is None:
+            raise ConfigError(f"the model {model.name} names no endpoint and file: nothing can serve it")
+        if rule.cluster not in ports.clusters:
+            names = ", ".join(ports.clusters) or "none"
+            raise ConfigError(f"there is no cluster {rule.cluster}", hint=f"This installation has: {names}.")
+    except ConfigError as error:
+        with ports.ledger.write() as connection:
+            registry.decide_tag(connection, row.id, "accepted", str(error))
+        return set()
+    kept = {
+        "replicas": rule.replicas,
+        "require": list(rule.require),
+        "smoke": {"post": rule.smoke.post, "expect": rule.smoke.expect} if rule.smoke else None,
+    }
+    plan = registry.Plan(stage.stage, rule.cluster, model.endpoint, kept)
+    with ports.ledger.write() as connection:
+        promotion = registry.promote(connection, bound, row, plan, ports.clock())
+        registry.decide_tag(connection, row.id, "accepted", f"assign {bound.model}: promotes {bound.version}")
+    log.info("promotion started", model=bound.model, version=bound.version, stage=stage.stage)
+    return {promotion}
+
+
+def _policy(ports: Ports, scene: Scene, model: Model, stage: str) -> Stage:
+    """The stage as the default branch's file has it; its requirements and the tagged commit's together, never fewer."""
+    here = model.stages.get(stage)
+    main = configs.of(ports, scene.project.id, scene.head) if scene.head else None
+    there = next((m.stages.get(stage) for m in main.models if m.name == model.name), None) if main else None
+    chosen = there or here
+    if chosen is None:
+        raise ConfigError(f"the model {model.name} has no stage {stage}", hint="Add it under `stages`.")
+    require = tuple(dict.fromkeys((*chosen.require, *(here.require if here else ()))))
+    return Stage(
+        chosen.name, chosen.cluster, chosen.replicas, require, chosen.smoke or (here.smoke if here else None)
+    )
+
+
+def _revive(ports: Ports, row: PromotionRow) -> bool:
+    """A stage that falls back to an earlier promotion serves that one again."""
+    if row.state is not PromotionState.SUPERSEDED:
+        return False
+    with ports.ledger.write() as connection:
+        registry.set_promotion(
+            connection, row.id, state=PromotionState.WAITING, reason="serves again: the later one was undone",
+            finished_at=None, accepted_at=ports.clock(),
+        )  # fmt: skip
+    return True
+
+
+def _supersede(ports: Ports, rows: list[PromotionRow]) -> bool:
+    """Promotions that no stage names any more. While a successor is on its way, the one that serves goes on serving."""
+    changed = False
+    for row in rows:
+        if row.state in (PromotionState.SUPERSEDED, PromotionState.FAILED, PromotionState.SERVING):
+            continue
+        with ports.ledger.write() as connection:
+            registry.set_promotion(
+                connection, row.id, state=PromotionState.SUPERSEDED, reason="a later tag took its place",
+                finished_at=ports.clock(),
+            )  # fmt: skip
+        changed = True
+    return changed
+
+
+def wanted_promotions(ports: Ports, repository_id: str) -> set[str]:
+    """The promotions that the accepted tags ask for now: one a stage at most."""
+    with ports.ledger.read() as connection:
+        rows = registry.tags(connection, repository_id)
+        known = {
+            (row.tag_object, row.stage): row.id for row in registry.promotions_of(connection, repository_id)
+        }
+    state = core.registry_state([_tag(row) for row in rows if row.decision == "accepted"])
+    stages = [stage for model in state.values() for stage in model.stages.values()]
+    return {known[key] for stage in stages if (key := (stage.tag.tag_object, stage.stage)) in known}

@@ -1,0 +1,65 @@
+"""Puts a run's word into the outbox, and its record when it is final: in the transaction that changes it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from controller.core import status
+from controller.ports import Ports
+from ledger import outbox, repositories
+from ledger.repositories import RepositoryRow
+from ledger.runs import RunRow
+from schemas import moments
+from schemas.messages.record import VERSION, Kind, Record
+from schemas.states import FINAL_RUN
+from stores import keys
+
+
+def of_run(
+    connection: Connection, ports: Ports, repository: RepositoryRow, run: RunRow, now: datetime
+) -> None:
+    """Say what the run is now. Saying the same twice writes nothing."""
+    project = repositories.project(connection, run.project_id)
+    state, description = status.of_run(run.state, run.reason or "waiting for an agent")
+    outbox.say(
+        connection,
+        outbox.NewStatus(
+            repository.id,
+            run.sha,
+            status.context(ports.settings.prefix, run.trigger, project.root),
+            state,
+            description,
+            f"{ports.settings.web_address}/r/{repository.name}/run/{run.id}",
+            final=run.state in FINAL_RUN,
+        ),
+        now,
+    )
+    if run.state in FINAL_RUN:
+        body = {
+            "project": run.project_id,
+            "trigger": run.trigger,
+            "sha": run.sha,
+            "ref": run.ref,
+            "trust": run.trust,
+            "event": run.event,
+            "state": run.state.value,
+            "reason": run.reason,
+            "round": run.round,
+            "rule": run.rule,
+            "created_at": moments.to_text(run.created_at),
+        }
+        record(connection, repository.id, "run", f"{run.id}-{run.round}", body, now)
+
+
+def record(
+    connection: Connection,
+    repository_id: str,
+    kind: Kind,
+    name: str,
+    body: Mapping[str, object],
+    now: datetime,
+) -> None:
+    """Keep a final fact for the system store."""
+    made = Record(VERSION, repository_id, kind, name, moments.to_text(now), dict(body))
+    outbox.keep_record(connection, keys.record(repository_id, kind, name), made, now)

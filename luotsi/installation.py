@@ -1,0 +1,139 @@
+"""The settings in use: every default filled in, every relative path resolved. What each process builds its parts from."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from luotsi import settings as settings_file
+from luotsi import valkey
+from luotsi.settings import Settings
+from luotsi.workspace import Workspace
+from schemas.errors import ConfigError
+
+DEFAULT_LISTEN = "127.0.0.1:8470"
+DEFAULT_GATEWAY = "127.0.0.1:8471"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentEntry:
+    """One agent of the settings. Its token is a secret; the ledger keeps the digest."""
+
+    name: str
+    token: str
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentEntry:
+    """One environment of the settings, with its fixed id."""
+
+    id: str
+    name: str
+    runtime: Mapping[str, Any]
+    agents: tuple[AgentEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """One installation: its workspace and its settings."""
+
+    workspace: Workspace
+    settings: Settings
+
+    @property
+    def ledger(self) -> str:
+        """The ledger's address."""
+        default = f"sqlite:///{self.workspace.root / 'ledger.sqlite'}"
+        return str(self.settings.get("ledger", default=default))
+
+    @property
+    def embedded_redis(self) -> bool:
+        """Whether the workspace runs a Valkey of its own."""
+        return bool(self.settings.get("redis", default="embedded") == "embedded")
+
+    def redis_url(self) -> str:
+        """The Redis URL; an embedded server is started when it is not running."""
+        return valkey.ensure(self.workspace) if self.embedded_redis else str(self.settings.get("redis"))
+
+    @property
+    def listen(self) -> tuple[str, int]:
+        """Where the web side listens."""
+        return _host_port(self.settings.get("web", "listen", default=DEFAULT_LISTEN))
+
+    @property
+    def address(self) -> str:
+        """How people and agents reach the web side, without a slash at the end."""
+        host, port = self.listen
+        given = self.settings.get("web", "address", default=f"http://{host}:{port}")
+        return str(given).rstrip("/")
+
+    @property
+    def lease(self) -> float:
+        """Seconds after which an agent that is not heard of has lost its attempts."""
+        return float(self.settings.get("lease", default=30))
+
+    def store(self, name: str) -> dict[str, Any]:
+        """The settings of a store, with the secret by which a folder's addresses are signed."""
+        given = dict(self.settings.get("stores", name, default={"kind": "folder"}))
+        if given["kind"] == "folder":
+            given["path"] = str(self.workspace.root / given.get("path", f"store/{name}"))
+            given |= {"web": self.address, "secret": self.workspace.secret("objects")}
+        return given
+
+    def environments(self) -> tuple[EnvironmentEntry, ...]:
+        """The environments; without any in the settings, one called `local` with one agent."""
+        entries = self.settings.get(
+            "environments", default=[{"name": "local", "agents": [{"name": "agent-1"}]}]
+        )
+        return tuple(self._environment(entry) for entry in entries)
+
+    def environment(self, name: str) -> EnvironmentEntry:
+        """An environment by name. Raises `ConfigError`."""
+        found = next((entry for entry in self.environments() if entry.name == name), None)
+        if found is None:
+            names = ", ".join(entry.name for entry in self.environments())
+            raise ConfigError(f"there is no environment {name} in the settings", hint=f"There is: {names}.")
+        return found
+
+    def _environment(self, entry: Mapping[str, Any]) -> EnvironmentEntry:
+        name = entry["name"]
+        agents = entry.get("agents", [])
+        return EnvironmentEntry(
+            entry.get("id") or self.workspace.environment_id(name),
+            name,
+            entry.get("runtime", {"kind": "auto"}),
+            tuple(
+                AgentEntry(
+                    agent["name"],
+                    agent.get("token") or self.workspace.secret(f"agent-{name}-{agent['name']}"),
+                    agent.get("slots", 2),
+                )
+                for agent in agents
+            ),
+        )
+
+    def clusters(self) -> dict[str, dict[str, Any]]:
+        """The clusters; without any in the settings, one called `local`."""
+        return {
+            name: dict(c)
+            for name, c in self.settings.get("clusters", default={"local": {"kind": "local"}}).items()
+        }
+
+    def gateway(self) -> tuple[str, int] | None:
+        """Where the local cluster's gateway listens; None without a local cluster."""
+        local = next((c for c in self.clusters().values() if c["kind"] == "local"), None)
+        return _host_port(local.get("listen", DEFAULT_GATEWAY)) if local else None
+
+
+def opened(file: Path | None) -> Installation:
+    """The installation of a settings file (default: LUOTSI_SETTINGS, else ./luotsi.yaml). Raises `ConfigError`."""
+    path = file or Path(os.environ.get("LUOTSI_SETTINGS", "luotsi.yaml"))
+    settings = settings_file.load(path)
+    return Installation(Workspace(settings.workspace), settings)
+
+
+def _host_port(text: str) -> tuple[str, int]:
+    host, port = str(text).rsplit(":", 1)
+    return host, int(port)

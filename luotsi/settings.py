@@ -1,0 +1,145 @@
+"""Reads `luotsi.yaml`: the operator's configuration, checked whole, with the line of every mistake and a hint.
+
+`${NAME}` in a text is replaced from the environment; a text that begins with `file:` is replaced by that file's first line.
+Paths are relative to the settings file's folder, which is the workspace.
+"""
+
+import difflib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from schemas.errors import ConfigError
+from schemas.values import Problem
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Checked settings: the plain values of the file, and where the file lies."""
+
+    values: Mapping[str, Any]
+    file: Path
+
+    @property
+    def workspace(self) -> Path:
+        """The folder of the settings file; relative paths begin here."""
+        return self.file.parent
+
+    def get(self, *path: str, default: Any = None) -> Any:
+        """The value at a path of keys, or the default."""
+        value: Any = self.values
+        for key in path:
+            if not isinstance(value, Mapping) or key not in value:
+                return default
+            value = value[key]
+        return value
+
+
+def load(file: Path) -> Settings:
+    """Read and check a settings file. Raises `ConfigError` with every problem; a missing file gives the defaults."""
+    path = file.absolute()
+    if not path.exists():
+        return Settings({}, path)
+    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError("the settings cannot be read", [_yaml_problem(path, error)]) from error
+    problems = [_problem(path, node, error) for error in _validator().iter_errors(values)]
+    if problems:
+        raise ConfigError("the settings are not valid", sorted(problems, key=lambda p: (p.line, p.column)))
+    return Settings(_resolve(values, path.parent), path)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the settings."""
+    text = resources.files("schemas").joinpath("json/settings.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(schema())
+
+
+def _yaml_problem(path: Path, error: yaml.YAMLError) -> Problem:
+    mark = getattr(error, "problem_mark", None)
+    line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+    return Problem(str(path), line, column, f"this is not YAML: {getattr(error, 'problem', None) or error}")
+
+
+def _problem(path: Path, node: yaml.Node | None, error: ValidationError) -> Problem:
+    message, hint, place = error.message, "", list(error.absolute_path)
+    part: dict[str, Any] = dict(error.schema) if isinstance(error.schema, Mapping) else {}
+    if error.validator == "additionalProperties":
+        known = list(part.get("properties", {}))
+        unknown = next((key for key in cast(dict[str, Any], error.instance) if key not in known), "")
+        near = difflib.get_close_matches(str(unknown), known, n=1)
+        message = f"there is no setting `{unknown}` here"
+        hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(known)}."
+        place.append(unknown)
+    elif part.get("description"):
+        hint = part["description"]
+    line, column = _position(node, place)
+    return Problem(str(path), line, column, message, hint)
+
+
+def _position(node: yaml.Node | None, place: list[str | int]) -> tuple[int, int]:
+    mark = node.start_mark if node else None
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+            if pair is None:
+                break
+            mark, node = pair[0].start_mark, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            mark = node.start_mark
+    return (mark.line + 1, mark.column + 1) if mark else (0, 0)
+
+
+def _resolve(value: Any, folder: Path) -> Any:
+    if isinstance(value, dict):
+        return {key: _resolve(item, folder) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_resolve(item, folder) for item in value]
+    if not isinstance(value, str):
+        return value
+    if value.startswith("file:") and not value.startswith("file://"):
+        return _first_line(folder / value.removeprefix("file:"))
+    return _VARIABLE.sub(lambda match: _variable(match.group(1)), value)
+
+
+def _variable(name: str) -> str:
+    try:
+        return os.environ[name]
+    except KeyError:
+        raise ConfigError(f"the settings name ${{{name}}}, which the environment does not have") from None
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").split("\n", 1)[0].strip()
+    except OSError as error:
+        raise ConfigError(f"the settings name {path}, which cannot be read: {error.strerror}") from error
+
+
+def documented(schema_part: Mapping[str, Any] | None = None, at: str = "") -> Iterator[tuple[str, str]]:
+    """Every setting's dotted name and description, for the docs and their test."""
+    part = schema() if schema_part is None else schema_part
+    for key, item in part.get("properties", {}).items():
+        name = f"{at}.{key}" if at else key
+        yield name, item.get("description", "")
+        yield from documented(item if item.get("type") == "object" else item.get("items", {}), name)

@@ -1,0 +1,29 @@
+"""The processes of one installation, in the order in which they start."""
+
+from luotsi.installation import Installation
+from luotsi.supervise import Part, Tree
+
+
+def parts_of(opened: Installation) -> tuple[Part, ...]:
+    """Web side first (agents and pages need it), then the gateway, the controller and the agents."""
+    settings = ("--settings", str(opened.settings.file))
+    parts = [Part("web", ("web", *settings))]
+    if opened.gateway() is not None:
+        parts.append(Part("gateway", ("gateway", *settings)))
+    parts.append(Part("controller", ("controller", *settings)))
+    for environment in opened.environments():
+        for agent in environment.agents:
+            arguments = ("agent", *settings, "--environment", environment.name, "--name", agent.name)
+            parts.append(Part(f"agent-{environment.name}-{agent.name}", arguments))
+    return tuple(parts)
+
+
+def tree_of(opened: Installation) -> Tree:
+    """The tree of an installation, claimed but not started: Valkey runs, the ledger has its newest shape."""
+    from luotsi import wiring
+
+    tree = Tree(opened.workspace, parts_of(opened), {"LUOTSI_SETTINGS": str(opened.settings.file)})
+    tree.claim()
+    opened.redis_url()
+    wiring.ledger(opened).close()
+    return tree

@@ -1,0 +1,92 @@
+"""`luotsi up`: all parts in one process tree, for the user's own repositories."""
+
+import signal
+import threading
+from pathlib import Path
+
+import click
+import yaml
+
+from luotsi import engines, installation, logs, tree, valkey
+from luotsi.installation import Installation
+from luotsi.options import settings_option
+from luotsi.verbs.web import check_free
+from schemas.errors import ConfigError
+
+
+@click.command("up")
+@settings_option
+@click.option(
+    "--repository",
+    "repositories",
+    multiple=True,
+    help="A git URL or path to watch; written into the settings.",
+)
+def command(settings: Path | None, repositories: tuple[str, ...]) -> None:
+    """Run everything on this machine: web side, controller, agents, gateway, an embedded Valkey, a SQLite ledger.
+
+        luotsi up --repository git@example.org:team/churn.git
+        luotsi up                       (the repositories of ./luotsi.yaml)
+
+    Ctrl-C ends it; containers that run go on and are adopted by the next `luotsi up`.
+    """
+    logs.configure("up")
+    opened = installation.opened(settings)
+    if repositories:
+        opened = _with_repositories(opened, repositories)
+    if not opened.settings.get("repositories"):
+        raise ConfigError("there is no repository to watch", hint="Try `luotsi up --repository PATH_OR_URL`.")
+    _check(opened)
+    stopping = threading.Event()
+    for wish in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wish, lambda *_: stopping.set())
+    processes = tree.tree_of(opened)
+    processes.start()
+    click.echo(f"Luotsi runs. Settings: {opened.settings.file}. Ctrl-C ends it.")
+    click.echo(f"\n  {opened.address}\n")
+    try:
+        stopping.wait()
+    finally:
+        processes.stop()
+        if opened.embedded_redis:
+            valkey.end(opened.workspace)
+
+
+def _check(opened: Installation) -> None:
+    """Say before anything starts what would only be seen in a log later."""
+    for environment in opened.environments():
+        if environment.runtime["kind"] in ("auto", "docker"):
+            engine = engines.find(environment.runtime.get("engine"))
+            if engine.address is None:
+                raise ConfigError(
+                    f"the environment {environment.name} needs a Docker engine: {engine.reason}",
+                    hint="Or set `runtime: {kind: process, unsafe: true}`, which does not isolate.",
+                )
+    check_free(*opened.listen)
+    if (gateway := opened.gateway()) is not None:
+        check_free(*gateway)
+
+
+def _with_repositories(opened: Installation, addresses: tuple[str, ...]) -> Installation:
+    """Add repositories to the settings file, which is made when it is missing. Comments of an existing one would be lost,
+    so one that exists is only read."""
+    known = list(opened.settings.get("repositories", default=[]))
+    fresh = [a for a in addresses if a not in [entry["address"] for entry in known]]
+    entries = known + [{"name": _name(address), "address": _absolute(address)} for address in fresh]
+    file = opened.settings.file
+    if file.exists() and fresh:
+        text = yaml.safe_dump({"repositories": entries}, sort_keys=False)
+        raise ConfigError(f"{file} exists and is yours: add the repository to it", hint=f"Like this:\n{text}")
+    if fresh:
+        file.write_text(yaml.safe_dump({"repositories": entries}, sort_keys=False), encoding="utf-8")
+    return installation.opened(file)
+
+
+def _name(address: str) -> str:
+    name = address.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1].removesuffix(".git")
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in name).lstrip("._-") or "repository"
+
+
+def _absolute(address: str) -> str:
+    path = Path(address).expanduser()
+    return str(path.absolute()) if path.exists() else address

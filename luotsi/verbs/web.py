@@ -1,0 +1,68 @@
+"""`luotsi web`: pages, deliveries and the agents' API, served by granian."""
+
+import os
+import socket
+from pathlib import Path
+
+import click
+
+from luotsi import installation, logs, supervise
+from luotsi.options import settings_option
+from schemas.errors import Stalled
+
+
+@click.command("web")
+@settings_option
+def command(settings: Path | None) -> None:
+    """Serve the dashboard, forge deliveries and the agents' API.
+
+    luotsi web --settings /etc/luotsi/luotsi.yaml
+    """
+    logs.configure("web")
+    opened = installation.opened(settings)
+    os.environ["LUOTSI_SETTINGS"] = str(opened.settings.file)
+    host, port = opened.listen
+    serve(
+        "luotsi.web_app:create",
+        host,
+        port,
+        int(opened.settings.get("web", "threads", default=64)),
+        factory=True,
+    )
+
+
+def serve(target: str, host: str, port: int, threads: int, factory: bool) -> None:
+    """Run a WSGI application until SIGTERM. Raises `Stalled` when the address cannot be had."""
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    check_free(host, port)
+    server = Granian(
+        target,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=threads,
+        blocking_threads_idle_timeout=30,
+        workers_kill_timeout=5,
+        respawn_failed_workers=True,
+        log_access=False,
+        factory=factory,
+        websockets=False,
+    )
+    supervise.follow_parent(lambda: os.kill(os.getpid(), 15))
+    server.serve()
+
+
+def check_free(host: str, port: int) -> None:
+    """Raise `Stalled` when somebody listens there already: granian itself would share the port silently."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Stalled(
+                f"{host}:{port} cannot be listened on: {error.strerror}",
+                "Set another address in `web.listen`.",
+            ) from error
