@@ -124,6 +124,9 @@ class Gateway:
         except (HTTPError, OSError, ValueError) as error:
             pool.close()
             raise _translated(error) from error
+        except BaseException:
+            pool.close()
+            raise
 
     def _order(self, route: Route) -> list[Upstream]:
         start = next(self._turn) % max(1, len(route.upstreams))

@@ -111,9 +111,12 @@ class Cluster(Protocol):
         ...
 
     def observe(self) -> tuple[Observed, ...]:
-        """Everything that has a route, by name. What was never healthy is not in it."""
+        """Everything that is served, and everything that runs without being served yet (`digest` and `address` are "")."""
         ...
 
-    def end(self, name: str) -> None:
-        """Take the route away and stop everything of that name. Nothing there is nothing done."""
+    def end(self, name: str) -> bool:
+        """Take the route away and ask everything of that name to leave. True when nothing is left; else call again.
+
+        What does not leave in its grace is made to by any later call. A name that is not there is True at once.
+        """
         ...

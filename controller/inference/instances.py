@@ -1,0 +1,58 @@
+"""Instances: the running replicas of a served model. A local cluster has two ways to run them, behind one small port."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from controller.inference.port import Serving
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One replica as its runner sees it now. `kind` is what it runs from; `digest` is of what really runs.
+
+    `started` is Unix time, in seconds. `port` is 0 while it listens nowhere that we know. `ending` says how it ended (`exit code 1`), when it is not `alive`.
+    """
+
+    id: str
+    kind: Literal["image", "bundle"]
+    name: str
+    digest: str
+    model: str
+    stage: str
+    version: str
+    host: str
+    port: int
+    started: float
+    alive: bool
+    ending: str = ""
+
+
+class Runner(Protocol):
+    """Starts, finds and ends replicas. `start` may be called from several threads at once, the rest from one.
+
+    All raise `Waiting` when what they stand on does not answer, and `Stalled` when a person has to act.
+    """
+
+    def start(self, wanted: Serving) -> None:
+        """Fetch what is missing and start one replica; may take minutes. Raises `Refused` when what came is not the digest.
+
+        The replica is in `find` when this returns, and not before.
+        """
+        ...
+
+    def find(self) -> tuple[Instance, ...]:
+        """Every replica of this cluster, whoever started it, dead ones too."""
+        ...
+
+    def end(self, instance: Instance, *, now: bool) -> None:
+        """Ask it to leave (SIGTERM); with `now`, or when it is dead, remove it and all that it left."""
+        ...
+
+    def log(self, instance: Instance, lines: int) -> str:
+        """The last lines that it printed, for people."""
+        ...
+
+
+def environment(wanted: Serving, port: int) -> dict[str, str]:
+    """What an endpoint finds in its environment (contract, section 4)."""
+    return {"VALOHAI_PORT": str(port), "VH_DEFAULT_PREFIX": wanted.prefix.strip("/"), "PYTHONUNBUFFERED": "1"}
