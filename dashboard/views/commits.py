@@ -1,0 +1,66 @@
+"""Commits with their verdicts and runs, and one commit with everything that was made of it."""
+
+from dataclasses import dataclass
+
+from flask import request
+from werkzeug.exceptions import NotFound
+
+from dashboard.answers import Answer
+from dashboard.excerpts import excerpts
+from dashboard.parts import DashboardParts
+from dashboard.views import places
+from ledger import pages_git, pages_registry, pages_work
+from ledger.pages_git import CommitLine, VerdictMark
+from ledger.pages_work import RunLine
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRow:
+    """A commit with the word on each of its projects, and its runs."""
+
+    commit: CommitLine
+    verdicts: tuple[VerdictMark, ...]
+    runs: tuple[RunLine, ...]
+
+
+def listing(parts: DashboardParts, repository: str | None = None) -> Answer:
+    """Commits, last seen first: everywhere, or of one repository."""
+    with parts.ledger.read() as connection:
+        of = places.repository(connection, repository) if repository is not None else None
+        page = pages_git.latest_commits(connection, of.id if of else None, request.args.get("before"))
+        shas = [commit.sha for commit in page.rows]
+        owners = [commit.repository_id for commit in page.rows]
+        verdicts = pages_git.verdict_marks(connection, shas, owners) if shas else ()
+        runs = pages_work.runs_at(connection, shas, owners) if shas else ()
+    rows = [
+        CommitRow(
+            commit,
+            tuple(v for v in verdicts if (v.repository_id, v.sha) == (commit.repository_id, commit.sha)),
+            tuple(r for r in runs if (r.repository_id, r.sha) == (commit.repository_id, commit.sha)),
+        )
+        for commit in page.rows
+    ]
+    return Answer("commits.html", {"repository": of, "commits": rows, "older": page.older})
+
+
+def one(parts: DashboardParts, repository: str, sha: str) -> Answer:
+    """One commit: the verdict first, then what ran, then what is kept of it."""
+    with parts.ledger.read() as connection:
+        of = places.repository(connection, repository)
+        commit = pages_git.commit(connection, of.id, sha)
+        if commit is None:
+            raise NotFound(f"The commit {sha} has not been seen in {of.name}.")
+        verdicts = pages_git.verdicts_of(connection, of.id, sha)
+        data = {
+            "repository": of,
+            "commit": commit,
+            "message": pages_git.message(connection, of.id, sha),
+            "verdicts": verdicts,
+            "runs": pages_work.runs_at(connection, [sha], [of.id]),
+            "snapshot": pages_git.snapshot(connection, of.id, sha),
+            "tags": pages_git.tags_at(connection, of.id, sha),
+            "promotions": pages_registry.promotions_at(connection, of.id, sha),
+        }
+    return Answer(
+        "commit.html", data, {"excerpts": [excerpts(each.problems, each.text) for each in verdicts]}
+    )

@@ -1,0 +1,183 @@
+"""Executions as a list, and one execution: the answer, the numbers, the log, what it made, and how it was made."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, request
+from sqlalchemy import Connection
+from werkzeug.exceptions import NotFound
+
+from dashboard import metrics, waiting
+from dashboard import plots as drawings
+from dashboard.answers import FILE_POLICY, Answer
+from dashboard.logs import fitted
+from dashboard.parts import DashboardParts
+from dashboard.safe import variables
+from dashboard.shapes import word_of
+from dashboard.views import places
+from dashboard.views.logs import window_of
+from ledger import pages_execution, pages_fleet, pages_registry, pages_work
+from ledger.pages_execution import AttemptLine, Earlier, ExecutionFull, Point
+from ledger.pages_work import RunLine
+from schemas.states import Word
+
+LOG_BUDGET = 48_000
+"""Characters of the log, with their markup, on an execution's own page: it stays under 100 kB."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What the ledger says of an execution's numbers."""
+
+    run: RunLine | None
+    compared: Earlier | None
+    compared_name: str
+    points: Mapping[str, Sequence[Point]]
+    base: Mapping[str, Sequence[Point]]
+
+
+def listing(parts: DashboardParts, repository: str | None = None) -> Answer:
+    """Executions, the newest first: everywhere, or of one project by number."""
+    with parts.ledger.read() as connection:
+        of = places.repository(connection, repository) if repository is not None else None
+        inside = places.project(connection, of) if of else None
+        page = pages_work.latest_executions(
+            connection, inside.id if inside else None, request.args.get("before")
+        )
+    return Answer(
+        "executions.html", {"repository": of, "project": inside, "executions": page.rows, "older": page.older}
+    )
+
+
+def one(parts: DashboardParts, repository: str, number: int) -> Answer:
+    """One execution."""
+    with parts.ledger.read() as connection:
+        of, inside, found = places.execution(connection, repository, number)
+        attempts = pages_execution.attempts_of(connection, found.id)
+        current = attempts[0] if attempts else None
+        measured = _measured(connection, of.id, found, current)
+        outputs = pages_execution.outputs_of(connection, found.id)
+        versions = pages_registry.versions_of_execution(connection, found.id)
+        reason = _reason(parts, connection, found)
+    window = window_of(parts, current)
+    expected = metrics.gates(measured.run, found.node)
+    rows = metrics.last_values(found.metadata, measured.compared)
+    shown = metrics.plots(measured.points, measured.base, measured.compared_name, expected)
+    data = {
+        "repository": of,
+        "project": inside,
+        "execution": found,
+        "reason": reason,
+        "inputs": inputs(found, current),
+        "parameters": found.spec.get("parameters") or {},
+        "environment_variables": variables(found.spec.get("environment_variables")),
+        "attempts": attempts,
+        "metrics": rows,
+        "expected": expected,
+        "compared": measured.compared,
+        "outputs": outputs,
+        "versions": versions,
+        "log_lines": window.last,
+    }
+    drawn = {
+        "leading": metrics.leading(rows, expected),
+        "compared_name": measured.compared_name,
+        "run": measured.run,
+        "plots": [(plot.key, drawings.draw(plot), plot.base is not None) for plot in shown],
+        "table": metrics.table(measured.points),
+        "window": fitted(window, LOG_BUDGET),
+        "current": current,
+        "is_live": found.finished_at is None,
+    }
+    return Answer("execution.html", {**data, "execution": _without_secrets(found)}, drawn)
+
+
+def _without_secrets(found: ExecutionFull) -> dict[str, Any]:
+    """The execution's columns, its spec left out: what people may know of that stands beside it."""
+    names = [name for name in ExecutionFull.__slots__ if name != "spec"]
+    commands = found.spec.get("commands")
+    return {
+        **{name: getattr(found, name) for name in names},
+        "commands": commands if isinstance(commands, list) else [],
+    }
+
+
+def _measured(
+    connection: Connection, repository_id: str, found: ExecutionFull, current: AttemptLine | None
+) -> _Measured:
+    run = pages_work.run(connection, repository_id, found.run_id) if found.run_id else None
+    compared, name = metrics.compared_with(connection, found, run)
+    points = metrics.read_points(connection, current.id) if current else {}
+    base: dict[str, list[Point]] = {}
+    if compared is not None and points:
+        other = pages_execution.current_attempt(connection, compared.id)
+        base = metrics.read_points(connection, other.id) if other else {}
+    return _Measured(run, compared, name, points, base)
+
+
+def _reason(parts: DashboardParts, connection: Connection, found: ExecutionFull) -> str:
+    """The sentence behind the state; for what waits it is worked out from the agents where the ledger has none."""
+    if found.reason or word_of(found.state, "execution") not in (Word.CREATED, Word.QUEUED):
+        return found.reason
+    mine = [e for e in pages_work.open_executions(connection) if e.environment_id == found.environment_id]
+    queue = [e for e in mine if word_of(e.state, "execution") is not Word.RUNNING]
+    agents = pages_fleet.all_agents(connection)
+    return waiting.reasons(queue, agents, parts.now(), parts.alive_seconds).get(found.id, "")
+
+
+def inputs(found: ExecutionFull, current: AttemptLine | None) -> list[dict[str, Any]]:
+    """The files that were placed, from the attempt's manifest; before that, what the spec asks for."""
+    placed = (current.manifest or {}).get("inputs") if current else None
+    if isinstance(placed, list) and placed:
+        return [each for each in placed if isinstance(each, dict)]
+    wanted = []
+    for each in found.spec.get("inputs") or []:
+        name = str(each.get("name", ""))
+        wanted += [{"input": name, "name": "", "uri": str(uri)} for uri in each.get("uris") or []]
+        wanted += [
+            {
+                "input": name,
+                "name": d.get("name"),
+                "uri": f"datum://{d.get('datum')}",
+                "size": d.get("size"),
+                "sha256": d.get("sha256"),
+            }
+            for d in each.get("data") or []
+        ]
+    return wanted
+
+
+def csv(parts: DashboardParts, repository: str, number: int) -> Response:
+    """Every value of every metric as CSV."""
+    with parts.ledger.read() as connection:
+        _, _, found = places.execution(connection, repository, number)
+        current = pages_execution.current_attempt(connection, found.id)
+        keys = pages_execution.metric_keys(connection, current.id) if current else []
+
+    def body() -> Iterable[str]:
+        if current is None:
+            yield from metrics.csv(keys, ())
+            return
+        with parts.ledger.read() as connection:
+            yield from metrics.csv(keys, pages_execution.every_point(connection, current.id))
+
+    response = Response(body(), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="execution-{number}-metrics.csv"'
+    return response
+
+
+def svg(parts: DashboardParts, repository: str, number: int) -> Response:
+    """One metric's plot as a file of its own, for a README or a check: `?key=` names the metric."""
+    key = request.args.get("key", "")
+    with parts.ledger.read() as connection:
+        of, _, found = places.execution(connection, repository, number)
+        measured = _measured(connection, of.id, found, pages_execution.current_attempt(connection, found.id))
+    expected = metrics.gates(measured.run, found.node)
+    shown = metrics.plots(measured.points, measured.base, measured.compared_name, expected)
+    plot = next((each for each in shown if each.key == key), None)
+    if plot is None:
+        raise NotFound(f"Execution #{number} has no plot of {key or 'a metric without a name'}.")
+    response = Response(drawings.draw(plot, alone=True), content_type="image/svg+xml; charset=utf-8")
+    response.headers["Content-Security-Policy"] = FILE_POLICY
+    return response

@@ -1,0 +1,67 @@
+"""The first page: what is happening now, what came last, what serves, and what is in trouble."""
+
+from datetime import datetime
+
+from dashboard.answers import Answer
+from dashboard.parts import DashboardParts
+from dashboard.shapes import word_of
+from dashboard.waiting import reasons
+from dashboard.words import ago, branch, plural
+from ledger import pages_fleet, pages_git, pages_registry, pages_work
+from ledger.pages_work import ExecutionLine, RunLine
+from schemas.states import Word
+from schemas.values import short
+
+_RUNS = 12
+_OPEN = 100
+
+
+def home(parts: DashboardParts) -> Answer:
+    """What a person wants to keep open."""
+    now = parts.now()
+    with parts.ledger.read() as connection:
+        open_now = pages_work.open_executions(connection, _OPEN)
+        runs = pages_work.latest_runs(connection, size=_RUNS)
+        serving = pages_registry.current(connection)
+        troubled = pages_git.troubled(connection)
+        repositories = pages_git.all_repositories(connection, size=20)
+        agents = pages_fleet.all_agents(connection)
+    running = [each for each in open_now if word_of(each.state, "execution") is Word.RUNNING]
+    waiting = [each for each in open_now if word_of(each.state, "execution") is not Word.RUNNING]
+    data = {
+        "running": running,
+        "waiting": waiting,
+        "reasons": reasons(waiting, agents, now, parts.alive_seconds),
+        "runs": runs.rows,
+        "serving": serving,
+        "troubled": troubled,
+        "repositories": repositories,
+    }
+    drawn = {
+        "headline": headline(running, waiting, runs.rows, now),
+        "more_open": len(open_now) == _OPEN,
+        "agents": agents,
+        "more_runs": runs.older,
+    }
+    return Answer("home.html", data, drawn)
+
+
+def headline(
+    running: list[ExecutionLine], waiting: list[ExecutionLine], runs: tuple[RunLine, ...], now: datetime
+) -> str:
+    """The page's answer in one line."""
+    if running or waiting:
+        words = [plural(len(running), "execution") + " running"] if running else []
+        words += [f"{len(waiting):,} waiting"] if waiting else []
+        return ", ".join(words)
+    last = next((run for run in runs if run.finished_at), None)
+    if last is None or last.finished_at is None:
+        return "Nothing runs"
+    word = {
+        Word.SUCCESS: "succeeded",
+        Word.FAILURE: "failed",
+        Word.ERROR: "ended with an error",
+        Word.NEUTRAL: "ended neutral",
+        Word.CANCELLED: "was cancelled",
+    }.get(word_of(last.state, "run"), "ended")
+    return f"Nothing runs. {last.trigger} on {branch(last.ref)} at {short(last.sha)} {word} {ago(last.finished_at, now)}"

@@ -1,0 +1,42 @@
+"""From the names in an address to rows of the ledger, or to a 404 that says what is missing."""
+
+from collections.abc import Sequence
+
+from flask import request
+from sqlalchemy import Connection
+from werkzeug.exceptions import NotFound
+
+from ledger import pages_execution, pages_git
+from ledger.pages_execution import ExecutionFull
+from ledger.pages_git import ProjectLine, RepositoryLine
+
+
+def repository(connection: Connection, name: str) -> RepositoryLine:
+    """The repository of this name."""
+    found = pages_git.repository(connection, name)
+    if found is None:
+        raise NotFound(f"There is no repository named {name} here.")
+    return found
+
+
+def project(connection: Connection, of: RepositoryLine) -> ProjectLine:
+    """The project that `?root=` names; without it the one at the top, else the first."""
+    projects: Sequence[ProjectLine] = pages_git.all_projects(connection, of.id)
+    root = request.args.get("root")
+    found = next((each for each in projects if root is None or each.root == root), None)
+    if found is None:
+        where = f" in {root}" if root else ""
+        raise NotFound(f"The repository {of.name} has no project{where} yet.")
+    return found
+
+
+def execution(
+    connection: Connection, name: str, number: int
+) -> tuple[RepositoryLine, ProjectLine, ExecutionFull]:
+    """The execution with this number in the project that the address names."""
+    of = repository(connection, name)
+    inside = project(connection, of)
+    found = pages_execution.execution(connection, inside.id, number) if number < 2**31 else None
+    if found is None:
+        raise NotFound(f"There is no execution #{number} in {of.name}.")
+    return of, inside, found

@@ -1,0 +1,24 @@
+"""What is served, what is on its way, and what was before."""
+
+from flask import request
+
+from dashboard.answers import Answer
+from dashboard.parts import DashboardParts
+from ledger import pages_git, pages_registry
+
+
+def listing(parts: DashboardParts) -> Answer:
+    """Every stage with the version it serves, the versions registered last, and the history."""
+    before = request.args.get("before")
+    with parts.ledger.read() as connection:
+        history = pages_registry.history(connection, before)
+        data = {
+            "serving": () if before else pages_registry.current(connection),
+            "versions": () if before else pages_registry.latest_versions(connection),
+            "history": history.rows,
+            "older": history.older,
+        }
+        repositories = pages_git.all_repositories(connection, size=1)
+    return Answer(
+        "promotions.html", data, {"any_repository": bool(repositories), "first_page": before is None}
+    )
