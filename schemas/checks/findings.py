@@ -1,0 +1,109 @@
+"""Collects what is wrong, with its place; knows which items are broken by it."""
+
+import difflib
+from collections.abc import Hashable, Iterable
+
+from schemas.values import Problem
+from schemas.yaml_marks import Marks, Path, Place
+
+SHOWN = 200
+"""Problems in an answer. A person mends a few and pushes again; a file of nonsense must not fill the ledger."""
+KEPT = 5_000
+"""Problems remembered while looking."""
+COMPARISONS = 20_000
+"""Names compared for "did you mean", in one file."""
+
+
+class Findings:
+    """Adds problems by their path in the document. Equal ones at one place are one.
+
+    `broken`: items with an error. `unsafe`: those that nobody should look into. `used`: what triggers and models build on.
+    """
+
+    def __init__(self, path: str, marks: Marks) -> None:
+        self.path = path
+        self.marks = marks
+        self.broken: set[Hashable] = set()
+        self.unsafe: set[Hashable] = set()
+        self.used: frozenset[Hashable] = frozenset()
+        self._problems: dict[Problem, None] = {}
+        self._more = 0
+        self._at_fault: set[Path] = set()
+        self._muted: set[Path] = set()
+        self._comparisons = COMPARISONS
+
+    def error(self, path: Path, message: str, hint: str = "", *, key: bool = False) -> None:
+        """Something that keeps the item at `path[0]` from being used. `key`: the place is the key's, not the value's."""
+        self.broken.update(path[:1])
+        self._at_fault.update(path[:length] for length in range(len(path) + 1))
+        self.add("error", self.marks.key(path) if key else self.marks.value(path), message, hint)
+
+    def warning(self, path: Path, message: str, hint: str = "", *, key: bool = False) -> None:
+        """Something that runs, and surely not as meant."""
+        self.add("warning", self.marks.key(path) if key else self.marks.value(path), message, hint)
+
+    def flaw(self, path: Path, message: str, hint: str = "", *, key: bool = False) -> None:
+        """What could not run, and Valohai's own linter lets pass: an error if a trigger or model builds on the item."""
+        if path[0] in self.used:
+            self.error(path, message, hint, key=key)
+        else:
+            self.warning(path, message, hint, key=key)
+
+    def add(self, severity: str, place: Place, message: str, hint: str = "") -> None:
+        """A problem at a place that is already known."""
+        problem = Problem(self.path, place.line, place.column, clip(message), clip(hint), severity)
+        if problem in self._problems:
+            return
+        if len(self._problems) < KEPT:
+            self._problems[problem] = None
+        else:
+            self._more += 1
+
+    def fail(self, index: Hashable, place: Place, message: str, hint: str = "") -> None:
+        """An error of the item `index` at a place inside of a value, which has no path."""
+        self.broken.add(index)
+        self.add("error", place, message, hint)
+
+    def at_fault(self, path: Path) -> bool:
+        """Whether an error at `path` or below it is known already."""
+        return path in self._at_fault
+
+    def mute(self, path: Path) -> None:
+        """Say nothing more about this part: what it builds on is broken, and that is what a person has to mend."""
+        self._muted.update(path[:length] for length in range(len(path) + 1))
+
+    def muted(self, path: Path) -> bool:
+        """Whether `mute` was asked for this part, or for one below it."""
+        return path in self._muted
+
+    def nearest(self, word: object, known: Iterable[str], otherwise: str = "") -> str:
+        """`Did you mean …?`, or what is known, or `otherwise`."""
+        names = list(known)
+        if isinstance(word, str) and len(word) <= 100 and len(names) <= self._comparisons:
+            self._comparisons -= len(names)
+            close = difflib.get_close_matches(word, names, n=1)
+            if close:
+                return f"Did you mean `{close[0]}`?"
+        return otherwise or (f"Known here: {listing(names)}." if names else "")
+
+    def problems(self) -> tuple[Problem, ...]:
+        """All of them by line and column; after the first 200 (errors before warnings) only their number."""
+        kept = sorted(self._problems, key=lambda problem: (problem.severity, problem.line, problem.column))
+        more = self._more + len(kept) - SHOWN
+        shown = sorted(kept[:SHOWN], key=lambda problem: (problem.line, problem.column))
+        if more > 0:
+            severity = "error" if any(problem.severity == "error" for problem in kept) else "warning"
+            shown.append(Problem(self.path, 0, 0, f"and {more:,} more problems", "", severity))
+        return tuple(shown)
+
+
+def clip(text: object, length: int = 300) -> str:
+    """Text for people: one line, not endless."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def listing(names: Iterable[str], most: int = 12) -> str:
+    """`a, b, c, …`"""
+    shown = [clip(name, 40) for name in names]
+    return ", ".join(shown[:most] + (["…"] if len(shown) > most else []))

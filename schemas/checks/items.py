@@ -1,0 +1,170 @@
+"""The items of a `valohai.yaml`, sorted by kind and name, and what each of them builds on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.checks.findings import Findings, clip
+from schemas.yaml_marks import Document, Path
+
+OFFICIAL = ("step", "task", "endpoint", "pipeline", "blueprint", "deployment")
+"""In the order in which the official library looks for them in one item."""
+OURS = ("trigger", "model")
+KINDS = (*OFFICIAL, *OURS)
+
+Name = tuple[str, str]
+"""A kind and a name."""
+
+
+@dataclass(slots=True)
+class Item:
+    """One element of the document's list. `key` is the kind as written (`blueprint` is an old word for a pipeline)."""
+
+    index: int
+    key: str
+    data: Any
+    official: Any = None
+
+    @property
+    def kind(self) -> str:
+        return "pipeline" if self.key == "blueprint" else self.key
+
+    @property
+    def path(self) -> Path:
+        return (self.index, self.key)
+
+    @property
+    def name(self) -> str:
+        """Empty where it has none (the schema complains about that)."""
+        name = self.data.get("name") if isinstance(self.data, dict) else None
+        return name if isinstance(name, str) else ""
+
+
+@dataclass(slots=True)
+class Items:
+    """All items that somebody reads."""
+
+    all: list[Item] = field(default_factory=list)
+    _by_name: dict[Name, Item] = field(default_factory=dict)
+
+    def add(self, item: Item) -> None:
+        """The last of equal names counts, as in the official library."""
+        self.all.append(item)
+        self._by_name[item.kind, item.name] = item
+
+    def of(self, *kinds: str) -> Iterator[Item]:
+        return (item for item in self.all if item.kind in kinds)
+
+    def find(self, kind: str, name: object) -> Item | None:
+        return self._by_name.get((kind, name)) if isinstance(name, str) and name else None
+
+    def names(self, kind: str) -> list[str]:
+        return [item.name for item in self.of(kind) if item.name]
+
+    def official(self, kind: str, name: object) -> Any:
+        """The official library's object, None where it is missing or broken."""
+        item = self.find(kind, name)
+        return item.official if item else None
+
+    def builds_on(self, kind: str, name: object) -> Iterator[Item]:
+        """The item and all that it needs: a pipeline its nodes' steps and tasks, a task its step."""
+        item = self.find(kind, name)
+        if item is None:
+            return
+        yield item
+        data = item.data if isinstance(item.data, dict) else {}
+        if item.kind == "task":
+            yield from self.builds_on("step", data.get("step"))
+        for node in as_list(data.get("nodes")) if item.kind == "pipeline" else ():
+            if isinstance(node, dict) and not node.get("commit"):
+                yield from self.builds_on("step", node.get("step"))
+                yield from self.builds_on("task", node.get("task"))
+
+
+def used(items: Items) -> frozenset[int]:
+    """The positions of all that triggers and models build on, as far as they can be read."""
+    found: set[int] = set()
+    for item in items.of(*OURS):
+        data = item.data if isinstance(item.data, dict) else {}
+        source = data.get("run" if item.kind == "trigger" else "from")
+        if isinstance(source, dict):
+            for kind in ("step", "pipeline", "task"):
+                found.update(one.index for one in items.builds_on(kind, source.get(kind)))
+    return frozenset(found)
+
+
+def gather(document: Document, findings: Findings) -> Items:
+    """Sort the document's elements; report those that nothing reads, and what is odd in those that something does."""
+    items = Items()
+    for index, element in enumerate(document.value):
+        if not isinstance(element, dict):
+            hint = "Write a kind and its keys, for example `- step:` and below it `name: train`."
+            findings.error((index,), f"an item must be a mapping, not {word_for(element)}", hint)
+            continue
+        known = [kind for kind in KINDS if kind in element]
+        if not known:
+            _nothing_reads(index, element, findings)
+            continue
+        if len(known) > 1:
+            _only_first_counts(index, known, findings)
+        item = Item(index, known[0], element[known[0]])
+        _repeated(item, items, findings)
+        items.add(item)
+    _oddities(document, items, findings)
+    return items
+
+
+def _nothing_reads(index: int, element: dict[Any, Any], findings: Findings) -> None:
+    for key in element or ("{}",):
+        close = findings.nearest(key, KINDS, f"Items are {', '.join(KINDS)}.")
+        findings.warning((index, key), f"nothing reads the item `{clip(key, 60)}`", close, key=True)
+
+
+def _only_first_counts(index: int, known: list[str], findings: Findings) -> None:
+    say = findings.error if set(known) & set(OURS) else findings.warning
+    for key in known[1:]:
+        message = f"`{key}` is ignored, because the same item has `{known[0]}`"
+        say((index, key), message, f"Make it an item of its own: `- {key}:`.", key=True)
+
+
+def _repeated(item: Item, items: Items, findings: Findings) -> None:
+    first = items.find(item.kind, item.name)
+    if first is None:
+        return
+    line = findings.marks.key(first.path).line
+    say = findings.error if item.kind in OURS else findings.warning
+    message = f"a second {item.kind} is called `{item.name}` (the first is on line {line})"
+    hint = "Give it another name." if item.kind in OURS else "The last one counts; give it another name."
+    say((*item.path, "name"), message, hint)
+
+
+def _oddities(document: Document, items: Items, findings: Findings) -> None:
+    read = {item.path: item for item in items.all}
+    for oddity in document.oddities:
+        item = read.get(oddity.path[:2])
+        ours = item is not None and item.kind in OURS
+        if oddity.kind == "date" or (oddity.kind == "duplicate" and not ours):
+            findings.add("warning", oddity.place, oddity.message, oddity.hint)
+        elif item is not None:
+            findings.fail(item.index, oddity.place, oddity.message, oddity.hint)
+
+
+def as_list(value: object) -> list[Any]:
+    """The value if it is a list, else an empty one: for looking into what no schema has passed yet."""
+    return value if isinstance(value, list) else []
+
+
+def word_for(value: object) -> str:
+    """What a person calls this YAML value."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+    return "a mapping"

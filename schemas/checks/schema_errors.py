@@ -1,0 +1,154 @@
+"""Complaints of JSON Schema in words, at the key or value that they are about."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from jsonschema import ValidationError
+
+from schemas.checks.findings import Findings, clip, listing
+from schemas.checks.items import word_for
+from schemas.yaml_marks import Path
+
+MOST = 1_000
+"""Complaints about one item."""
+
+WORDS = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "nothing",
+}
+
+
+def report(errors: Iterable[ValidationError], prefix: Path, skip: int, findings: Findings) -> None:
+    """Add every error. `prefix` replaces the first `skip` elements of its path."""
+    for error in islice(errors, MOST):
+        for leaf in _leaves(error):
+            path = (*prefix, *list(leaf.absolute_path)[skip:])
+            _say(leaf, path, findings)
+
+
+def _leaves(error: ValidationError) -> Iterator[ValidationError]:
+    """The complaints of the one alternative that was meant, instead of "not valid under any of the given schemas"."""
+    if error.validator == "not":
+        return  # official schemas say so of what their `oneOf` beside it says too
+    branches: dict[Any, list[ValidationError]] = {}
+    for child in error.context or ():
+        branches.setdefault(child.relative_schema_path[0], []).append(child)
+    if error.validator not in ("anyOf", "oneOf") or not branches or _presence(error):
+        yield error
+        return
+    meant = [branch for branch in branches.values() if not any(map(_other_kind, branch))]
+    if not meant:
+        yield error
+        return
+    for child in min(meant, key=len):
+        yield from _leaves(child)
+
+
+def _other_kind(child: ValidationError) -> bool:
+    """Whether this complaint means that the alternative is of another kind altogether."""
+    where = list(child.relative_path)
+    return (child.validator == "type" and not where) or (child.validator == "const" and where == ["type"])
+
+
+def _presence(error: ValidationError) -> list[str]:
+    """The keys of an `anyOf`/`oneOf` that is only about which of them are there."""
+    if not isinstance(error.validator_value, list):
+        return []
+    keys = [option.get("required", [""]) for option in error.validator_value]
+    return [key[0] for key in keys] if all(len(key) == 1 and key[0] for key in keys) else []
+
+
+def _say(error: ValidationError, path: Path, findings: Findings) -> None:
+    instance: Any = error.instance
+    value: Any = error.validator_value
+    match error.validator:
+        case "additionalProperties":
+            known = list(error.schema.get("properties", {})) if isinstance(error.schema, dict) else []
+            for key in instance:
+                if isinstance(key, str) and key not in known:
+                    hint = findings.nearest(key, known)
+                    findings.error((*path, key), f"unknown key `{clip(key, 60)}`", hint, key=True)
+        case "required":
+            for key in value:
+                if key not in instance:
+                    findings.error(path, f"{_subject(path)} has no `{key}`", key=True)
+        case "anyOf" | "oneOf":
+            _alternatives(error, path, findings)
+        case "enum":
+            hint = findings.nearest(instance, map(str, value))
+            findings.error(path, f"{_subject(path)} cannot be `{clip(instance, 60)}`", hint)
+        case _:
+            message, hint = _in_words(error, path)
+            findings.error(path, message, hint)
+
+
+def _alternatives(error: ValidationError, path: Path, findings: Findings) -> None:
+    instance: Any = error.instance
+    keys = _presence(error)
+    if keys:
+        given = [key for key in keys if key in instance]
+        wanted = f"`{'`, `'.join(keys[:-1])}` or `{keys[-1]}`"
+        if len(given) > 1:
+            message = f"{_subject(path)} has {listing(given)}, and can have only one of them"
+            findings.error((*path, given[-1]), message, "Remove the others.", key=True)
+        else:
+            findings.error(path, f"{_subject(path)} has no {wanted}", key=True)
+        return
+    kinds = [
+        str(child.validator_value)
+        for child in error.context or ()
+        if child.validator == "const" and list(child.relative_path) == ["type"]
+    ]
+    if kinds:
+        found = instance.get("type")
+        hint = findings.nearest(found, kinds)
+        findings.error((*path, "type"), f"`type` cannot be `{clip(found, 60)}`", hint)
+        return
+    types = [child.validator_value for child in error.context or () if child.validator == "type"]
+    wanted = " or ".join(dict.fromkeys(_type(name) for name in types)) or "something else"
+    findings.error(path, f"{_subject(path)} must be {wanted}, not {word_for(instance)}")
+
+
+def _in_words(error: ValidationError, path: Path) -> tuple[str, str]:
+    subject, limit = _subject(path), error.validator_value
+    match error.validator:
+        case "type":
+            hint = ""
+            if limit == "string" and isinstance(error.instance, bool | int | float):
+                hint = "Write it in quotes."
+            return f"{subject} must be {_type(limit)}, not {word_for(error.instance)}", hint
+        case "pattern":
+            described = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
+            return f"{subject} cannot be `{clip(error.instance, 60)}`", described or f"It must match {limit}"
+        case "minimum":
+            return f"{subject} must be at least {limit}", ""
+        case "maximum":
+            return f"{subject} must be at most {limit}", ""
+        case "maxLength":
+            return f"{subject} must have at most {limit} characters", ""
+        case "maxItems":
+            return f"{subject} must have at most {limit} elements", ""
+        case "minLength" | "minItems" | "minProperties":
+            return f"{subject} must not be empty", ""
+    return f"{subject}: {clip(error.message, 200)}", ""
+
+
+def _type(name: object) -> str:
+    if isinstance(name, list):
+        return " or ".join(WORDS.get(one, str(one)) for one in name)
+    return WORDS.get(str(name), str(name))
+
+
+def _subject(path: Path) -> str:
+    """`command`, or for a list's element `an element of parameters`."""
+    last = path[-1] if path else "the file"
+    if isinstance(last, int):
+        above = next((part for part in reversed(path) if isinstance(part, str)), "")
+        return f"an element of `{above}`" if above else "an item"
+    return f"`{clip(last, 60)}`"

@@ -1,0 +1,65 @@
+"""Reads a commit's `valohai.yaml` and says all that is wrong with it, at once and in the file's order.
+
+The order of the work: limits and syntax (`yaml_limits`, `yaml_marks`), the items (`checks.items`), what could hurt the official
+library (`checks.guards`), the schemas, the library's objects, our checks, the library's lint, and last what builds on it all:
+triggers and models. What Valohai accepts is at most a warning, unless it could not run; what is ours is strict.
+"""
+
+from schemas.checks import edges, guards, items, models, official, ours, pipelines, steps, triggers
+from schemas.checks.findings import Findings
+from schemas.errors import ConfigError
+from schemas.repo_config import RepoConfig
+from schemas.values import Problem
+from schemas.yaml_limits import DEFAULT_LIMITS, Limits
+from schemas.yaml_marks import Document, load
+
+FILE_NAME = "valohai.yaml"
+
+
+def parse_config(text: bytes, path: str = FILE_NAME, limits: Limits = DEFAULT_LIMITS) -> RepoConfig:
+    """Judge the bytes of a config file. Never raises: what is wrong is in `problems`, in the order of lines.
+
+    `path` only names the file in the problems. `valohai` holds the sound official items; it is None when the text is not a
+    list of items at all. Triggers and models are there if they and all that they build on are sound.
+    """
+    try:
+        document = load(text, path, limits)
+    except ConfigError as error:
+        return RepoConfig(None, problems=error.problems)
+    if not isinstance(document.value, list):
+        return RepoConfig(None, problems=(_no_list(document, path),))
+    findings = Findings(path, document.marks)
+    found = items.gather(document, findings)
+    findings.used = items.used(found)
+    guards.guard(found, limits, findings)
+    official.check_schema(found, findings)
+    ours.check_schema(found, findings)
+    official.parse(found, findings)
+    config = official.config_of(found, findings)
+    _check(found, findings)
+    official.lint(found, config, findings)
+    sound_triggers = triggers.read_triggers(found, findings)
+    sound_models = models.read_models(found, findings)
+    return RepoConfig(config, sound_triggers, sound_models, findings.problems())
+
+
+def _check(found: items.Items, findings: Findings) -> None:
+    steps.check_steps(found, findings)
+    steps.check_tasks(found, findings)
+    for item in found.of("pipeline"):
+        if item.official is not None:
+            graph = pipelines.graph_of(item, found)
+            pipelines.check_nodes(graph, found, findings)
+            pipelines.check_parameters(graph, findings)
+            edges.check_edges(graph, found, findings)
+
+
+def _no_list(document: Document, path: str) -> Problem:
+    hint = "Begin with an item, for example `- step:` and below it `name: train`."
+    if document.value is None:
+        return Problem(path, 1, 1, "the file is empty", hint)
+    place = document.marks.value(())
+    message = f"the file must be a list of items, not {items.word_for(document.value)}"
+    if isinstance(document.value, dict) and any(key in items.KINDS for key in document.value):
+        hint = "Put `- ` before each of them."
+    return Problem(path, place.line, place.column, message, hint)
