@@ -1,0 +1,1 @@
+"""All that touches git: mirrors of repositories, snapshots of commits, statuses as notes, and who looks when."""

@@ -1,0 +1,272 @@
+"""A bare mirror of one repository's branches and tags, on this machine. Whatever it once held, it keeps.
+
+Branches and tags stand under their own names. Before one of them moves or goes, its commit gets a ref of its own under
+`refs/luotsi/seen/`, so that it stays reachable whatever happens upstream, and even if somebody collects garbage here.
+Notes are never mirrored: `refs/notes/luotsi` belongs to `notes.py`.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pygit2
+from pygit2.enums import FileMode, ObjectType, SortMode
+from pygit2.remotes import RemoteHead
+
+from controller.git import address as addresses
+from controller.git import remote
+from controller.git.commits import CommitInfo, TagInfo, commit_info, tag_info
+from controller.git.remote import Credentials
+from schemas.errors import ConfigError, Gone, Stalled
+from schemas.values import RefName, Sha, short
+
+__all__ = ["CommitInfo", "Credentials", "Mirror", "TagInfo"]
+
+_MIRRORED = ("refs/heads/", "refs/tags/")
+_SEEN = "refs/luotsi/seen/"
+_MANY = 100
+
+
+class Mirror:
+    """The mirror at `path` of the repository at `address`. Made at first use.
+
+    For one thread; several mirrors, and other processes that read this one, may work at the same time. Raises
+    `ConfigError` for an address that is not taken. Looking and fetching raise `Waiting` while the repository cannot be
+    reached, and `Stalled` when a person has to act. The rest works without a network, and raises `Gone` for a commit
+    that is not in the mirror.
+    """
+
+    def __init__(self, path: Path, address: str, credentials: Credentials | None = None) -> None:
+        self.path = path
+        self.address = addresses.check(address)
+        self.credentials = credentials
+        self._opened: pygit2.Repository | None = None
+        self._default: RefName | None = None
+        self._looked = False
+
+    def look(self) -> dict[RefName, Sha]:
+        """Branches and tags as they are in the repository now, without fetching anything.
+
+        An annotated tag's value is its tag object. In a name that is no UTF-8, the bytes in question are written as
+        `\\xNN`, which no other ref can be called, since git allows no backslash.
+        """
+        with remote.connected(self.repository(), self.address, self.credentials) as (connection, _):
+            return self._listed(connection.list_heads(connect=False))
+
+    def default_branch(self) -> RefName | None:
+        """The branch that HEAD names, as the last look saw it; None if it is detached, or the server does not say."""
+        if not self._looked:
+            self.look()
+        return self._default
+
+    def fetch(self) -> None:
+        """Bring the mirror's branches and tags to what they are in the repository now, with all their history."""
+        repository = self.repository()
+        with remote.connected(repository, self.address, self.credentials) as (connection, callbacks):
+            wanted = self._listed(connection.list_heads(connect=False))
+            moved = {ref: sha for ref, sha in self.refs().items() if wanted.get(ref) != sha}
+            self._keep(moved.values())
+            # First, since a branch `a` has to go before there can be a branch `a/b`.
+            self._drop(ref for ref in moved if ref not in wanted)
+            connection.fetch(
+                [f"+{prefix}*:{prefix}*" for prefix in _MIRRORED], callbacks=callbacks, proxy=True
+            )
+            self._forget({sha: wanted[ref] for ref, sha in moved.items() if ref in wanted})
+            if len(moved) > _MANY or len(wanted) > len(moved) + _MANY:
+                repository.compress_references()
+
+    def refs(self) -> dict[RefName, Sha]:
+        """The mirror's branches and tags, spelled as `look` spells them."""
+        repository = self.repository()
+        found = {}
+        for raw in repository.raw_listall_references():
+            if raw.startswith(tuple(prefix.encode() for prefix in _MIRRORED)):
+                target = repository.references[raw.decode(errors="surrogateescape")].target
+                found[_spelled(raw)] = Sha(str(target))
+        return found
+
+    def has(self, sha: Sha) -> bool:
+        """Whether the mirror holds this commit."""
+        return _is_commit(self.repository(), sha)
+
+    def commit(self, sha: Sha) -> CommitInfo:
+        """One commit."""
+        return commit_info(self._commit(sha))
+
+    def new_commits(self, heads: Iterable[Sha], hide: Iterable[Sha] = ()) -> list[CommitInfo]:
+        """Commits that can be reached from `heads` and not from `hide`, parents before children, else oldest first.
+
+        What is not in the mirror, or is no commit, hides nothing; as a head it is `Gone`.
+        """
+        repository = self.repository()
+        order = SortMode.TOPOLOGICAL | SortMode.TIME | SortMode.REVERSE
+        walker = repository.walk(None, order)
+        for sha in dict.fromkeys(heads):
+            walker.push(self._commit(sha).id)
+        for sha in dict.fromkeys(hide):
+            if _is_commit(repository, sha):
+                walker.hide(pygit2.Oid(hex=sha))
+        with self._reading():
+            return [commit_info(commit) for commit in walker]
+
+    def ancestors(self, sha: Sha, limit: int) -> list[Sha]:
+        """The commit itself and what came before it through any parent, newest first, `limit` at most."""
+        walker = self.repository().walk(self._commit(sha).id, SortMode.TIME)
+        with self._reading():
+            return [Sha(str(commit.id)) for _, commit in zip(range(limit), walker, strict=False)]
+
+    def merge_base(self, one: Sha, other: Sha) -> Sha | None:
+        """The best common ancestor; None for histories that have none."""
+        with self._reading():
+            base: pygit2.Oid | None = self.repository().merge_base(
+                self._commit(one).id, self._commit(other).id
+            )
+        return None if base is None else Sha(str(base))
+
+    def changed_paths(self, old: Sha | None, new: Sha) -> set[str] | None:
+        """Paths whose content, mode or existence differs: of a rename, both. None when `old` is not there to compare.
+
+        Bytes of a path that are no UTF-8 are replaced.
+        """
+        repository = self.repository()
+        if old is None or not _is_commit(repository, old):
+            return None
+        with self._reading():
+            difference = self._commit(old).tree.diff_to_tree(self._commit(new).tree)
+        sides = (file for delta in difference.deltas for file in (delta.old_file, delta.new_file))
+        return {file.raw_path.decode(errors="replace") for file in sides}
+
+    def read_blob(self, sha: Sha, path: str, limit: int) -> bytes | None:
+        """The content of a file at a commit, which is at most `limit` bytes; None if there is no such path.
+
+        Names are compared byte by byte, and nothing is followed: a link, folder or submodule on the way or in the
+        place is a `ConfigError`, as is a longer file.
+        """
+        repository = self.repository()
+        parts = path.encode(errors="surrogateescape").split(b"/")
+        if any(part in (b"", b".", b"..") for part in parts):
+            raise ConfigError(f"{path!r} is not a path inside the repository")
+        with self._reading():
+            found: pygit2.Object | None = self._commit(sha).tree
+            for number, part in enumerate(parts):
+                if not isinstance(found, pygit2.Tree):
+                    return None
+                found = next((entry for entry in found if entry.raw_name == part), None)
+                if found is not None:
+                    _refuse_link(found, b"/".join(parts[: number + 1]).decode(errors="replace"), sha)
+            return None if found is None else _content(repository, found, path, limit)
+
+    def tags(self, others: bool = False) -> list[TagInfo]:
+        """The mirror's tags by name. Those that lead to no commit are left out, or come too with `others`."""
+        repository = self.repository()
+        found = []
+        for ref, sha in sorted(self.refs().items()):
+            if not ref.startswith("refs/tags/"):
+                continue
+            try:
+                tag = tag_info(ref.removeprefix("refs/tags/"), repository[sha])
+            except (KeyError, pygit2.GitError):
+                continue
+            if tag.commit or others:
+                found.append(tag)
+        return found
+
+    def repository(self) -> pygit2.Repository:
+        """The mirror itself, for the other parts of this package."""
+        """The mirror itself, for the other parts of this package."""
+        if self._opened is None:
+            try:
+                self._opened = pygit2.init_repository(self.path, bare=True)
+            except (pygit2.GitError, OSError) as error:
+                raise Stalled(
+                    f"the mirror at {self.path} cannot be opened: {error}",
+                    hint="See that the disk has room and is writable. If it is damaged, remove it: it is made again.",
+                ) from error
+        return self._opened
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (KeyError, pygit2.GitError) as error:
+            shown = addresses.shown(self.address)
+            raise Stalled(
+                f"the mirror of {shown} has not all that belongs to a commit: {str(error).strip(chr(39))}",
+                hint=f"If {shown} is a shallow clone, watch the whole one. Else remove {self.path}: it is made again.",
+            ) from error
+
+    def _commit(self, sha: Sha) -> pygit2.Commit:
+        found = _object(self.repository(), sha)
+        while isinstance(found, pygit2.Tag):
+            found = _object(self.repository(), Sha(str(found.target)))
+        if not isinstance(found, pygit2.Commit):
+            raise Gone(f"the commit {short(sha)} is not in the mirror of {addresses.shown(self.address)}")
+        return found
+
+    def _listed(self, heads: Iterable[RemoteHead]) -> dict[RefName, Sha]:
+        found: dict[RefName, Sha] = {}
+        self._default, self._looked = None, True
+        for head in heads:
+            raw = (head.name or "").encode(errors="surrogateescape")
+            if raw == b"HEAD" and (head.symref_target or "").startswith("refs/heads/"):
+                self._default = _spelled((head.symref_target or "").encode(errors="surrogateescape"))
+            elif raw.startswith(tuple(prefix.encode() for prefix in _MIRRORED)) and _valid(raw):
+                found[_spelled(raw)] = Sha(str(head.oid))
+        return found
+
+    def _keep(self, shas: Iterable[Sha]) -> None:
+        repository = self.repository()
+        for sha in shas:
+            repository.references.create(_SEEN + sha, pygit2.Oid(hex=sha), force=True)
+
+    def _drop(self, refs: Iterable[RefName]) -> None:
+        repository = self.repository()
+        spelled = {_spelled(raw): raw for raw in repository.raw_listall_references()}
+        for ref in refs:
+            repository.references[spelled[ref].decode(errors="surrogateescape")].delete()
+
+    def _forget(self, moved: dict[Sha, Sha]) -> None:
+        """Take back the refs of commits that their branch's new head still leads to: most pushes move forward."""
+        repository = self.repository()
+        for old, new in moved.items():
+            both = _is_commit(repository, old) and _is_commit(repository, new)
+            if both and repository.descendant_of(pygit2.Oid(hex=new), pygit2.Oid(hex=old)):
+                repository.references.delete(_SEEN + old)
+
+
+def _object(repository: pygit2.Repository, sha: Sha) -> pygit2.Object | None:
+    try:
+        return repository.get(sha)
+    except (ValueError, pygit2.GitError):
+        return None
+
+
+def _is_commit(repository: pygit2.Repository, sha: Sha) -> bool:
+    return isinstance(_object(repository, sha), pygit2.Commit)
+
+
+def _spelled(raw: bytes) -> RefName:
+    return RefName(raw.decode(errors="backslashreplace"))
+
+
+def _valid(raw: bytes) -> bool:
+    """Whether libgit2 would fetch it. It checks no encoding, but pygit2 cannot ask about what is no UTF-8."""
+    return pygit2.reference_is_valid_name(raw.decode(errors="replace"))
+
+
+def _refuse_link(entry: pygit2.Object, path: str, sha: Sha) -> None:
+    what = {FileMode.LINK: "a symbolic link", FileMode.COMMIT: "a submodule"}.get(entry.filemode)
+    if what:
+        raise ConfigError(
+            f"{path} is {what} at {short(sha)}, and none is followed",
+            hint="Put the file itself into the repository.",
+        )
+
+
+def _content(repository: pygit2.Repository, entry: pygit2.Object, path: str, limit: int) -> bytes:
+    kind, size = repository.odb.read_header(entry.id)
+    if kind != ObjectType.BLOB:
+        raise ConfigError(f"{path} is a folder, not a file")
+    if size > limit:
+        raise ConfigError(f"{path} has {size} bytes; at most {limit} are read")
+    return repository.odb.read(entry.id)[1]
