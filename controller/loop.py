@@ -24,18 +24,20 @@ from controller import (
     results,
     serve,
 )
-from controller.git.watch import Watcher
+from controller.git import watch
 from controller.ports import Ports
-from ledger import agents, repositories
+from ledger import agents, attempts, registry, repositories
 from queues import wake
 from schemas.errors import LuotsiError
 
 log = structlog.get_logger()
 
-BUSY = 0.2
-"""Seconds to wait for the next turn while work is going on: a wake comes sooner."""
-LOST_WAKE = 5.0
+QUIET = 5.0
 """Seconds after which a turn is taken although nobody woke it: what a lost wake-up costs."""
+LIVE = 0.5
+"""The same while something runs or is on its way: metrics are read, endpoints are checked."""
+BUSY = 0.02
+"""The same right after a turn that changed something: what it changed may allow more."""
 
 
 @dataclass(slots=True)
@@ -69,15 +71,22 @@ def prepare(ports: Ports) -> None:
         repositories.retire(connection, {watched.name for watched in ports.settings.repositories}, now)
 
 
-def turn(ports: Ports, hinted: set[str]) -> int:
-    """One whole turn; how many things changed. Taking another one when nothing happened changes nothing."""
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a turn came to: how many things changed, and whether anything is under way that changes without a wake."""
+
+    changed: int
+    live: bool
+
+
+def turn(ports: Ports, hinted: set[str]) -> Turn:
+    """One whole turn. Taking another one when nothing happened changes nothing."""
     hinted = hinted | operators.handle(ports)
     steps: tuple[Callable[[Ports], int], ...] = (
         lambda ports: observe.look(ports, hinted),
         judge.judge,
         decide.decide,
         results.collect,
-        live.follow,
         advance.advance,
         promotions.promote,
         dispatch.dispatch,
@@ -85,7 +94,11 @@ def turn(ports: Ports, hinted: set[str]) -> int:
         report.report,
         report.put_records,
     )
-    return sum(step(ports) for step in steps)
+    changed = sum(step(ports) for step in steps)
+    live.follow(ports)
+    with ports.ledger.read() as connection:
+        under_way = attempts.any_live(connection) or registry.any_moving(connection)
+    return Turn(changed, under_way)
 
 
 def run(ports: Ports) -> None:
@@ -97,20 +110,22 @@ def run(ports: Ports) -> None:
         hints.add(name)
         wake.wake(ports.redis)
 
-    watcher = Watcher({w.name: w.address for w in ports.settings.repositories}, on_file_event)
-    watcher.start()
+    watcher = watch.RefWatch(on_file_event)
     log.info("watching", repositories=[watched.name for watched in ports.settings.repositories])
     pending: set[str] = set()
     try:
         while not ports.stopping.is_set():
+            for watched in ports.settings.repositories:
+                watcher.add(watched.name, watched.address)
             pending |= hints.take()
             try:
-                changed = turn(ports, pending)
+                taken = turn(ports, pending)
                 pending = set()
             except (LuotsiError, SQLAlchemyError) as error:
                 # The ledger itself does not answer: nothing can be decided, nothing is lost.
                 log.error("a turn could not be finished", reason=str(error))
-                changed = 0
-            wake.wait(ports.redis, BUSY if changed else LOST_WAKE, stop=ports.stopping)
+                taken = Turn(0, live=False)
+            pause = BUSY if taken.changed else LIVE if taken.live else QUIET
+            wake.wait(ports.redis, pause, stop=ports.stopping)
     finally:
         watcher.stop()

@@ -4,10 +4,11 @@ A look that fails says so on the repository and leaves everything as it was: "un
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
+from controller.git import watch
 from controller.git.mirror import CommitInfo, Mirror, TagInfo
 from controller.ports import Ports
 from ledger import observations, repositories
@@ -29,14 +30,9 @@ def look(ports: Ports, hinted: set[str]) -> int:
     """Look at every repository that is due or hinted at (by name); how many of them had moved."""
     with ports.ledger.read() as connection:
         watched = repositories.watched(connection)
-    now = ports.clock()
-    return sum(_look(ports, repository) for repository in watched if _due(ports, repository, hinted, now))
-
-
-def _due(ports: Ports, repository: RepositoryRow, hinted: set[str], now: datetime) -> bool:
-    if repository.name in hinted or repository.looked_at is None:
-        return True
-    return now - repository.looked_at >= timedelta(seconds=ports.settings.poll_interval)
+    interval = timedelta(seconds=ports.settings.poll_interval)
+    due = hinted.union(watch.due({row.name: row.tried_at for row in watched}, ports.clock(), interval))
+    return sum(_look(ports, repository) for repository in watched if repository.name in due)
 
 
 def _look(ports: Ports, repository: RepositoryRow) -> bool:

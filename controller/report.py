@@ -9,9 +9,10 @@ from controller import observe
 from controller.git import notes
 from controller.ports import Ports
 from ledger import outbox, repositories
-from schemas import codec, moments
+from schemas import codec, moments, signing
 from schemas.errors import LuotsiError
 from schemas.messages.status import CommitStatus
+from schemas.values import Sha
 
 log = structlog.get_logger()
 
@@ -29,15 +30,16 @@ def report(ports: Ports) -> int:
 def _deliver(ports: Ports, repository_id: str, rows: list[Any]) -> int:
     with ports.ledger.read() as connection:
         repository = repositories.by_id(connection, repository_id)
-    words: dict[str, list[CommitStatus]] = defaultdict(list)
+    lines: dict[Sha, list[str]] = defaultdict(list)
     for row in rows:
-        words[row.sha].append(
-            CommitStatus(
-                row.context, row.state, row.description, row.sha, moments.to_text(row.written_at), row.url
-            )
+        status = CommitStatus(
+            row.context, row.state, row.description, row.sha, moments.to_text(row.written_at), row.url
         )
+        lines[Sha(row.sha)].append(notes.line(status, ports.key))
     try:
-        notes.write(observe.mirror_of(ports, repository), words, ports.key)
+        keys = dict([signing.read_public(ports.key.public())])
+        mirror = observe.mirror_of(ports, repository)
+        notes.Notes(mirror.path, repository.address, keys, ports.credentials(repository.name)).write(lines)
     except LuotsiError as error:
         if any(row.trouble != str(error) for row in rows):
             log.warning("statuses cannot be written", repository=repository.name, reason=str(error))

@@ -269,3 +269,11 @@ def end(
         .values(state=state, reason=reason, finished_at=now, **facts)
     )
     return bool(changed.rowcount)
+
+
+def any_live(connection: Connection) -> bool:
+    """Whether any attempt waits or is held."""
+    return (
+        connection.execute(select(attempts.c.id).where(attempts.c.finished_at.is_(None)).limit(1)).first()
+        is not None
+    )

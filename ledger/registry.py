@@ -256,3 +256,12 @@ def built_before(connection: Connection, version_id: str, endpoint: str) -> tupl
         .limit(1)
     ).first()
     return None if row is None else (row.execution_id, row.image, row.digest)
+
+
+def any_moving(connection: Connection) -> bool:
+    """Whether any promotion is on its way."""
+    moving = (PromotionState.WAITING, PromotionState.BUILDING, PromotionState.DEPLOYING)
+    return (
+        connection.execute(select(promotions.c.id).where(promotions.c.state.in_(moving)).limit(1)).first()
+        is not None
+    )

@@ -19,6 +19,7 @@ class RepositoryRow:
     address: str
     default_branch: str
     baseline_at: datetime | None
+    tried_at: datetime | None
     looked_at: datetime | None
     trouble: str | None
 
@@ -39,6 +40,7 @@ _REPOSITORY = (
     repositories.c.address,
     repositories.c.default_branch,
     repositories.c.baseline_at,
+    repositories.c.tried_at,
     repositories.c.looked_at,
     repositories.c.trouble,
 )
@@ -103,7 +105,7 @@ def looked(connection: Connection, repository_id: str, trouble: str | None, now:
     before = connection.execute(
         select(repositories.c.trouble, repositories.c.trouble_since).where(repositories.c.id == repository_id)
     ).one()
-    values: dict[str, object] = {"trouble": trouble}
+    values: dict[str, object] = {"trouble": trouble, "tried_at": now}
     if trouble is None:
         values |= {"looked_at": now, "trouble_since": None}
     elif before.trouble is None:

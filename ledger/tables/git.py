@@ -25,6 +25,7 @@ repositories = Table(
     Column("default_branch", String(250), nullable=False, default="main"),
     moment("added_at"),
     moment("baseline_at", nullable=True),  # set by the first observation
+    moment("tried_at", nullable=True),  # the last look, answered or not
     moment("looked_at", nullable=True),  # the last look that was answered
     Column("trouble", Text),  # why the last look failed, for people; NULL when it succeeded
     moment("trouble_since", nullable=True),

@@ -67,6 +67,7 @@ def upgrade() -> None:
         sa.Column("default_branch", sa.String(length=250), nullable=False),
         sa.Column("added_at", base.Moment(length=32), nullable=False),
         sa.Column("baseline_at", base.Moment(length=32), nullable=True),
+        sa.Column("tried_at", base.Moment(length=32), nullable=True),
         sa.Column("looked_at", base.Moment(length=32), nullable=True),
         sa.Column("trouble", sa.Text(), nullable=True),
         sa.Column("trouble_since", base.Moment(length=32), nullable=True),

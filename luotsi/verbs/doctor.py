@@ -1,0 +1,194 @@
+"""`luotsi doctor`: what works here and what does not, and why."""
+
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from luotsi import engines, installation, processes
+from luotsi.installation import Installation
+from luotsi.options import json_option, settings_option
+from schemas.errors import LuotsiError
+
+NETWORK_FILESYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p", "ceph", "glusterfs"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was tried. `state`: works, missing (something else is used), broken (a person has to act)."""
+
+    what: str
+    state: str
+    words: str
+
+
+@click.command("doctor")
+@settings_option
+@json_option
+def command(settings: Path | None, as_json: bool) -> int:
+    """Try everything that this installation needs, and say what to do about what does not work.
+
+    Exit code 1 if something is broken.
+    """
+    findings = list(examine(settings))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        _print(findings)
+    return 1 if any(finding.state == "broken" for finding in findings) else 0
+
+
+def examine(settings: Path | None) -> Iterator[Finding]:
+    """Every finding, the plainest first. What cannot be tried because of an earlier one is left out."""
+    version = platform.python_version()
+    yield Finding(
+        "Python", "works" if sys.version_info >= (3, 11) else "broken", f"{version}; 3.11 or newer is needed"
+    )
+    git = shutil.which("git")
+    yield Finding("git", "works" if git else "missing", git or "only the demonstration needs it: install git")
+    try:
+        opened = installation.opened(settings)
+    except LuotsiError as error:
+        problems = "; ".join(str(problem) for problem in getattr(error, "problems", ()))
+        yield Finding("settings", "broken", f"{error} {problems}".strip())
+        return
+    there = opened.settings.file.exists()
+    yield Finding("settings", "works", str(opened.settings.file) if there else "none: every default holds")
+    yield from _runtimes(opened)
+    yield from (_tried(what, attempt) for what, attempt in _attempts(opened))
+
+
+def _runtimes(opened: Installation) -> Iterator[Finding]:
+    for environment in opened.environments():
+        what = f"runtime of {environment.name}"
+        kind = environment.runtime["kind"]
+        if kind == "process":
+            sandbox = shutil.which("bwrap")
+            words = f"plain processes in {sandbox}" if sandbox else "plain processes: they do not isolate"
+            allowed = sandbox or environment.runtime.get("unsafe")
+            yield Finding(
+                what, "works" if allowed else "broken", words + ("" if allowed else "; set `unsafe: true`")
+            )
+            continue
+        engine = engines.find(environment.runtime.get("engine"))
+        yield Finding(what, "works" if engine.address else "broken", engine.reason)
+
+
+def _attempts(opened: Installation) -> Iterator[tuple[str, Callable[[], str]]]:
+    yield "ledger", lambda: _ledger(opened)
+    yield "Redis", lambda: _redis(opened)
+    for name in ("system", "artifacts"):
+        yield f"store {name}", lambda name=name: _store(opened, name)  # type: ignore[misc]  # bound now, called later
+    for entry in opened.settings.get("repositories", default=[]):
+        yield f"repository {entry['name']}", lambda entry=entry: _repository(opened, entry)  # type: ignore[misc]  # the same
+    yield "web side", lambda: _web(opened)
+
+
+def _tried(what: str, attempt: Callable[[], str]) -> Finding:
+    try:
+        words = attempt()
+    except LuotsiError as error:
+        return Finding(what, "broken", str(error))
+    except OSError as error:
+        return Finding(what, "broken", str(error))
+    return Finding(what, "missing" if words.startswith("not ") else "works", words)
+
+
+def _ledger(opened: Installation) -> str:
+    from ledger.database import open_ledger
+
+    if opened.ledger.startswith("sqlite"):
+        kind = _filesystem(opened.workspace.root)
+        if kind in NETWORK_FILESYSTEMS:
+            raise OSError(f"SQLite may not lie on {kind}: use PostgreSQL, or a local disk")
+        if not (opened.workspace.root / "ledger.sqlite").exists():
+            return "not made yet: the first start makes it"
+    open_ledger(opened.ledger, read_only=True).close()
+    return opened.ledger.split("@")[-1]
+
+
+def _redis(opened: Installation) -> str:
+    if opened.embedded_redis:
+        known = processes.read(opened.workspace.root / "pids" / "valkey.json")
+        return (
+            f"embedded Valkey, process {known.pid}"
+            if known
+            else "not running: the embedded Valkey starts with `luotsi up`"
+        )
+    from redis.exceptions import RedisError
+
+    from queues.connection import connect
+
+    try:
+        answer = connect(opened.redis_url()).info("server")
+    except RedisError as error:
+        raise OSError(f"it does not answer: {error}") from error
+    return (
+        f"{answer.get('server_name', 'redis')} {answer.get('valkey_version') or answer.get('redis_version')}"
+    )
+
+
+def _store(opened: Installation, name: str) -> str:
+    import stores
+
+    given = opened.store(name)
+    kind = given.pop("kind")
+    key = "records/doctor/check/written.json"
+    store = stores.load(kind, name, given)
+    store.put(key, b"{}")
+    if store.get(key) != b"{}":
+        raise OSError("what was written is not what is read")
+    store.delete(key)
+    return f"{kind}: writes, reads and deletes"
+
+
+def _repository(opened: Installation, entry: dict[str, str]) -> str:
+    from luotsi.looking import refs_of
+    from luotsi.wiring import controller_settings
+
+    watched = next(w for w in controller_settings(opened).repositories if w.name == entry["name"])
+    return f"{len(refs_of(watched.address))} branches and tags at {watched.address.split('@')[-1]}"
+
+
+def _web(opened: Installation) -> str:
+    from luotsi.verbs.web import check_free
+
+    if (opened.workspace.root / "pids" / "web.json").exists() and processes.read(
+        opened.workspace.root / "pids" / "web.json"
+    ):
+        return f"runs at {opened.address}"
+    check_free(*opened.listen)
+    return f"not running; {opened.address} is free"
+
+
+def _filesystem(path: Path) -> str:
+    """The type of the file system that holds a path (proc(5), mounts); empty where it is not known."""
+    best, kind = "", ""
+    try:
+        lines = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    target = os.path.realpath(path)
+    for line in lines:
+        _, point, found, *_ = line.split(" ")
+        inside = target == point or target.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, found
+    return kind
+
+
+def _print(findings: list[Finding]) -> None:
+    shapes = {"works": ("✓", "green"), "missing": ("–", "dim"), "broken": ("✗", "red")}
+    table = Table.grid(padding=(0, 2))
+    for finding in findings:
+        shape, colour = shapes[finding.state]
+        table.add_row(f"[{colour}]{shape}[/]", finding.what, finding.words)
+    Console(highlight=False).print(table)

@@ -1,0 +1,88 @@
+"""`luotsi status`: what runs, waits, failed and serves, from the ledger."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import select
+
+from ledger.tables import executions, promotions, repositories, runs, versions
+from luotsi import installation
+from luotsi.options import json_option, settings_option
+from schemas import moments
+
+RECENT = 15
+
+
+@click.command("status")
+@settings_option
+@json_option
+def command(settings: Path | None, as_json: bool) -> None:
+    """Show the newest runs, what waits and why, and what serves.
+
+    luotsi status --json
+    """
+    from luotsi import wiring
+
+    ledger = wiring.ledger(installation.opened(settings), read_only=True)
+    with ledger.read() as connection:
+        found = {
+            name: [dict(row._mapping) for row in connection.execute(query)]
+            for name, query in _queries().items()
+        }
+    if as_json:
+        click.echo(json.dumps(found, default=_text))
+        return
+    console = Console(highlight=False)
+    for title, rows in found.items():
+        if rows:
+            console.print(f"\n[bold]{title}[/]")
+            console.print(_table(rows))
+    if not any(found.values()):
+        console.print("Nothing has happened yet. Push a commit with a valohai.yaml that has a trigger.")
+
+
+def _queries() -> dict[str, Any]:
+    return {
+        "repositories": select(repositories.c.name, repositories.c.address, repositories.c.trouble).where(
+            repositories.c.removed_at.is_(None)
+        ),
+        "runs": select(runs.c.state, runs.c.trigger, runs.c.sha, runs.c.reason, runs.c.created_at)
+        .order_by(runs.c.created_at.desc())
+        .limit(RECENT),
+        "executions": select(executions.c.state, executions.c.number, executions.c.step, executions.c.reason)
+        .where(executions.c.finished_at.is_(None))
+        .order_by(executions.c.created_at)
+        .limit(RECENT),
+        "serving": select(
+            promotions.c.state,
+            promotions.c.model,
+            promotions.c.stage,
+            versions.c.version,
+            promotions.c.address,
+        )
+        .join(versions, versions.c.id == promotions.c.version_id)
+        .where(promotions.c.finished_at.is_(None)),
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in rows[0]:
+        table.add_column(name, style="dim" if name.endswith("_at") else "")
+    for row in rows:
+        table.add_row(*(_cell(name, value) for name, value in row.items()))
+    return table
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return "–"
+    return str(value)[:7] if name == "sha" else _text(value)
+
+
+def _text(value: Any) -> str:
+    return moments.to_text(value)[:19] + "Z" if hasattr(value, "isoformat") else str(value)
