@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from schemas.errors import Gone, Refused, Stalled
 from schemas.messages.claim import Address
@@ -53,27 +53,30 @@ class FolderStore:
 
     def stream(self, key: str) -> Iterator[bytes]:
         """See the port. The file is opened at the call."""
-        path = self._path(key)
-        with files.translated(path):
-            file = files.open_plain(path)
+        file, _ = self.open(key)
 
         def read() -> Iterator[bytes]:
-            with files.translated(path), file:
+            with files.translated(self.root / key), file:
                 yield from files.pieces(file)
 
         return read()
 
-    def head(self, key: str) -> Meta | None:
-        """See the port."""
+    def open(self, key: str) -> tuple[BinaryIO, Meta]:
+        """The open file and what is known of it, for who serves a range of it. Raises `Gone`."""
         path = self._path(key)
         with files.translated(path):
-            try:
-                file = files.open_plain(path)
-            except FileNotFoundError:
-                return None
-            with file:
-                found = os.fstat(file.fileno())
-        return Meta(found.st_size, f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}")
+            file = files.open_plain(path)
+            found = os.fstat(file.fileno())
+        return file, Meta(found.st_size, f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}")
+
+    def head(self, key: str) -> Meta | None:
+        """See the port."""
+        try:
+            file, meta = self.open(key)
+        except Gone:
+            return None
+        file.close()
+        return meta
 
     def list(self, prefix: str) -> Iterator[str]:
         """See the port."""
