@@ -19,6 +19,7 @@ from tests.parts.debian import CannotInstall
 from tests.parts.part import Forbidden, Missing, Part
 
 ALLOW = "LUOTSI_TEST_ALLOW"
+REASON = 400  # characters of a reason in the table
 P = TypeVar("P", bound=Part)
 
 
@@ -84,8 +85,10 @@ class Board:
         if all(row.state is State.NOT_ASKED for row in self.rows.values()):
             return
         for row in self.rows.values():
-            detail = " ".join(row.detail.split())[:200] if row.state is not State.NOT_ASKED else ""
-            yield f"{row.part:<18} {row.state:<9} {detail or '-':<38} {row.how}".rstrip()
+            version = row.detail if row.state is State.RAN else ""
+            yield f"{row.part:<18} {row.state:<10} {version:<26} {row.how}".rstrip()
+            if row.detail and not version:
+                yield f"{'':<18} {' '.join(row.detail.split())[-REASON:]}"
 
 
 def _fail_or_skip(message: str, *, fails: bool) -> None:

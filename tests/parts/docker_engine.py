@@ -11,7 +11,7 @@ import docker.errors
 from tests.parts import base_image, debian
 from tests.parts.bridge import Bridge
 from tests.parts.part import Forbidden, Missing, Part, program
-from tests.parts.process import FORBIDDEN_WORDS, Child
+from tests.parts.process import Child, is_refusal
 
 USUAL_SOCKET = "unix:///var/run/docker.sock"
 
@@ -45,11 +45,20 @@ class DockerEngine(Part):
                     f"no engine answers, and only root can start one; {self.how()}, then join the group docker"
                 )
             self._start_own(folder)
+        try:
+            self._prepare()
+        except docker.errors.DockerException as error:
+            raise (Forbidden if is_refusal(str(error)) else RuntimeError)(
+                f"no container runs: {error}"
+            ) from error
+
+    def _prepare(self) -> None:
+        """An engine that answers may still be unable to run anything: that shows at the first image and container."""
         with closing(docker.DockerClient(base_url=self.address, timeout=300)) as client:
             self._version = client.version()["Version"]
             self.image = base_image.ensure(client)
             self.gateway = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
-            self._prove(client)
+            client.containers.run(self.image, ["true"], remove=True)
 
     def _start_own(self, folder: Path) -> None:
         self._bridge.make()
@@ -66,14 +75,6 @@ class DockerEngine(Part):
         command = [program("dockerd"), *(f"{key}={value}" for key, value in options.items())]
         self._child = Child(command, folder)
         self._child.wait_ready(lambda: _answers(self.address), seconds=60)
-
-    def _prove(self, client: docker.DockerClient) -> None:
-        """An engine that answers may still be unable to run anything: the kernel's refusal shows at the first container."""
-        try:
-            client.containers.run(self.image, ["true"], remove=True)
-        except docker.errors.DockerException as error:
-            refused = any(word in str(error).lower() for word in FORBIDDEN_WORDS)
-            raise (Forbidden if refused else RuntimeError)(f"no container runs: {error}") from error
 
     def stop(self) -> None:
         if self._child:

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from tests.parts.part import Forbidden
 
-FORBIDDEN_WORDS = ("operation not permitted", "permission denied", "read-only file system")
+REFUSALS = (
+    "operation not permitted",
+    "operation not supported",
+    "permission denied",
+    "read-only file system",
+    "do you need to insmod",
+)
 
 
 def free_port() -> int:
@@ -17,6 +23,11 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+def is_refusal(text: str) -> bool:
+    """Whether a program's words are those of a kernel or a sandbox that forbids what it tried."""
+    return any(words in text.lower() for words in REFUSALS)
 
 
 def until(ready: Callable[[], bool], seconds: float = 30.0, what: str = "it") -> None:
@@ -59,8 +70,7 @@ class Child:
             raise TimeoutError(f"{error}\n{self.tail()}") from error
         if self.process.poll() is not None:
             text = self.tail()
-            refused = any(word in text.lower() for word in FORBIDDEN_WORDS)
-            raise (Forbidden if refused else RuntimeError)(f"{self.name} ended by itself: {text}")
+            raise (Forbidden if is_refusal(text) else RuntimeError)(f"{self.name} ended by itself: {text}")
 
     def tail(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-12:])
