@@ -1,37 +1,19 @@
 """The agents' API as agents meet it: a real Flask client, a real ledger, real folder stores."""
 
-import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from ledger import agents, attempts
-from ledger.attempts import AttemptRow
 from schemas.codec import from_json
-from schemas.messages.claim import AddressesAnswer, Claim, Fault, RenewAnswer
+from schemas.messages.claim import Claim, Fault, RenewAnswer
 from schemas.states import AttemptState, ExecutionState
-from stores import files, keys
+from stores import keys
+from tests.flow.agent_calls import FINISH, MANIFEST, RENEW, ask, put
 from tests.flow.web_side import FAR, HERE, ONE, TWO, WebSide
-
-MANIFEST: dict[str, Any] = {
-    "image": "python:3.11",
-    "image_digest": f"sha256:{'1' * 64}",
-    "runtime": "docker 20.10",
-}
-FINISH = {"digest": f"sha256:{'2' * 64}"}
-RENEW: dict[str, Any] = {
-    "attempts": [],
-    "free_slots": 1,
-    "slots": 2,
-    "runtime": "docker 20.10",
-    "host": "h",
-    "version": "0.1",
-}
 
 
 @pytest.fixture
@@ -39,21 +21,6 @@ def web(tmp_path: Path) -> Iterator[WebSide]:
     made = WebSide(tmp_path)
     yield made
     made.close()
-
-
-def ask(
-    web: WebSide, row: AttemptRow, *wanted: dict[str, str], token: str = ONE, shares: bool = False
-) -> Any:
-    body = {"objects": list(wanted), "shares_folder": shares}
-    return web.call(token, f"attempts/{row.id}/addresses", body)
-
-
-def put(key: str, store: str = "system") -> dict[str, str]:
-    return {"method": "PUT", "key": key, "store": store}
-
-
-def get(key: str, store: str = "system") -> dict[str, str]:
-    return {"method": "GET", "key": key, "store": store}
 
 
 def test_a_claim_gives_lease_secrets_and_the_code(web: WebSide) -> None:
@@ -247,98 +214,6 @@ def test_finish_is_recorded_and_wakes(web: WebSide) -> None:
     assert web.woken >= 1
 
 
-def test_addresses_of_this_attempts_own_objects(web: WebSide) -> None:
-    mine = web.claimed()
-    datum = mine.spec["inputs"][0]["data"][0]["key"]
-    mine_output = keys.output(mine.execution_id, 1, str(uuid.uuid4()), "sub/../model.json")
-    wanted = [
-        get(mine.spec["archive"]["key"]),
-        get(datum, "artifacts"),
-        put(keys.log(mine.execution_id, 1)),
-        put(mine_output, "artifacts"),
-        put(keys.result(mine.execution_id, 1)),
-    ]
-    answer = from_json(AddressesAnswer, ask(web, mine, *wanted).json)
-    assert answer.expires == 600
-    assert [(a.method, a.key, a.store) for a in answer.addresses] == [
-        (w["method"], w["key"], w["store"]) for w in wanted
-    ]
-    assert [a.headers for a in answer.addresses] == [{}, {}, {}, {}, {"If-None-Match": "*"}]
-    output, result = answer.addresses[3], answer.addresses[4]
-    assert web.client().put(output.url, data=b"model").status_code == 200
-    assert web.stores["artifacts"].get(mine_output) == b"model"
-    assert web.client().put(result.url, data=b"{}").status_code == 200
-    assert web.client().put(result.url, data=b"{again}").status_code == 412
-    assert web.stores["system"].get(result.key) == b"{}"
-
-
-def test_an_agent_of_this_machine_gets_paths(web: WebSide) -> None:
-    mine = web.claimed()
-    answer = from_json(
-        AddressesAnswer, ask(web, mine, put(keys.result(mine.execution_id, 1)), shares=True).json
-    )
-    address = answer.addresses[0]
-    assert files.write_whole(files.path_of(address.url), b"{}", absent="If-None-Match" in address.headers)
-    assert web.stores["system"].get(address.key) == b"{}"
-
-
-def foreign(mine: AttemptRow, other: AttemptRow) -> dict[str, dict[str, str]]:
-    here = f"outputs/{mine.execution_id}/1"
-    return {
-        "another's output": put(keys.output(other.execution_id, 1, "d", "x"), "artifacts"),
-        "another's result": put(keys.result(other.execution_id, 1)),
-        "the next attempt's": put(keys.result(mine.execution_id, 2)),
-        "a number that starts alike": put(keys.output(mine.execution_id, 11, "d", "x"), "artifacts"),
-        "a result that is none": put(keys.result(mine.execution_id, 1) + "x"),
-        "the code": put(mine.spec["archive"]["key"]),
-        "another's code": get(keys.code("someone", "d" * 40)),
-        "another's input": get(other.spec["inputs"][0]["data"][0]["key"], "artifacts"),
-        "its input, of the wrong store": get(mine.spec["inputs"][0]["data"][0]["key"], "system"),
-        "its input, written": put(mine.spec["inputs"][0]["data"][0]["key"], "artifacts"),
-        "its result, of the wrong store": put(keys.result(mine.execution_id, 1), "artifacts"),
-        "its output, of the wrong store": put(f"{here}/d/x", "system"),
-        "its output, of no store": put(f"{here}/d/x", "elsewhere"),
-        "a record": put("records/r/verdict/x.json"),
-        "up": put(f"{here}/../../../results/x.json", "artifacts"),
-        "up, encoded": put(f"{here}/%2e%2e/%2e%2e/x", "artifacts"),
-        "up, half encoded": put(f"{here}/.%2e/x", "artifacts"),
-        "a backslash": put(f"{here}/..\\x", "artifacts"),
-        "an empty segment": put(f"{here}//x", "artifacts"),
-        "absolute": put(f"/{here}/x", "artifacts"),
-        "the folder itself": put(f"{here}/", "artifacts"),
-        "a newline": put(f"{here}/x\n", "artifacts"),
-        "a NUL": put(f"{here}/x\0", "artifacts"),
-        "a query": put(f"{here}/x?method=GET", "artifacts"),
-        "half a surrogate": put(f"{here}/\ud800", "artifacts"),
-        "nothing": put("", "artifacts"),
-        "long": put(f"{here}/{'x' * 5000}", "artifacts"),
-    }
-
-
-def test_an_address_outside_this_attempts_places_is_403(web: WebSide) -> None:
-    """Threats 2 and 25: other people's ids, and every way to spell a path."""
-    mine, other = web.claimed(), web.claimed(TWO)
-    for number, (which, wanted) in enumerate(foreign(mine, other).items(), start=1):
-        answer = ask(web, mine, get(mine.spec["archive"]["key"]), wanted)
-        assert answer.status_code == 403, which
-        assert set(answer.json) == {"error", "hint"}, which
-        assert len(web.audited()) == number, which
-        assert web.audited()[-1].detail["key"] == wanted["key"][:1000]
-
-
-def test_escapes_that_stay_inside_are_keys_like_others(web: WebSide) -> None:
-    """An encoded `..` is a name, not a way up, and a double encoding is one more name."""
-    mine = web.claimed()
-    here = f"outputs/{mine.execution_id}/1/d"
-    for name in ("%2E%2E", "%252e%252e", "%2F", "%2E%2E%2F%2E%2E"):
-        answer = from_json(AddressesAnswer, ask(web, mine, put(f"{here}/{name}", "artifacts")).json)
-        assert web.client().put(answer.addresses[0].url, data=b"x").status_code == 200
-        assert (web.stores["artifacts"].root / here / name).read_bytes() == b"x"
-    assert sorted(path.name for path in web.folder.iterdir()) == sorted(
-        path.name for path in web.folder.iterdir() if path.name.startswith(("ledger", "store"))
-    )
-
-
 def test_huge_bodies_are_413(web: WebSide) -> None:
     mine = web.claimed()
     for path in ("renew", *(f"attempts/{mine.id}/{name}" for name in ("claim", "addresses", "finish"))):
@@ -364,63 +239,3 @@ def test_an_error_of_ours_says_nothing_of_the_inside(
     assert answer.status_code == 500
     assert answer.json == {"error": "an error of ours; it is in the log of the web side", "hint": ""}
     assert "DatabaseError" in capsys.readouterr().out
-
-
-WORDS = st.one_of(
-    st.text(max_size=20), st.just("\ud800"), st.just("\0"), st.just("sha256:" + "0" * 64 + "\n")
-)
-NUMBERS = st.one_of(st.integers(), st.floats(), st.integers(min_value=2**62, max_value=2**70))
-VALUES = st.recursive(
-    st.one_of(st.none(), st.booleans(), NUMBERS, WORDS),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(WORDS, inner, max_size=3)),
-    max_leaves=6,
-)
-GOOD: dict[str, dict[str, Any]] = {
-    "claim": {"delivery": 1, "shares_folder": False},
-    "manifest": MANIFEST
-    | {"inputs": [{"input": "i", "name": "n", "uri": "u", "size": 1, "sha256": FINISH["digest"]}]},
-    "addresses": {"objects": [put("results/x/1.json")], "shares_folder": True},
-    "finish": FINISH,
-    "renew": RENEW | {"attempts": [str(uuid.UUID(int=1))]},
-}
-
-
-@st.composite
-def almost(draw: st.DrawFn) -> tuple[str, bytes]:
-    """A good body of some call, with one field changed, dropped or added; or no body of anything."""
-    name = draw(st.sampled_from(sorted(GOOD)))
-    body = json.loads(json.dumps(GOOD[name]))
-    place = body
-    for key in ("inputs", "objects"):
-        if key in body and draw(st.booleans()):
-            place = body[key][0]
-    field = draw(st.one_of(st.sampled_from(sorted(place)), WORDS))
-    if draw(st.booleans()):
-        place[field] = draw(VALUES)
-    else:
-        place.pop(field, None)
-    raw = json.dumps(body).encode()
-    return name, draw(
-        st.sampled_from([raw, raw[:-1], b"[" * 100_000, b"\xff" + raw, b"", b"1" * 6000])
-    ) if draw(st.integers(0, 9)) == 0 else raw
-
-
-@pytest.fixture(scope="module")
-def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WebSide, AttemptRow]]:
-    made = WebSide(tmp_path_factory.mktemp("fuzz"))
-    yield made, made.claimed()
-    made.close()
-
-
-@settings(max_examples=200, deadline=None)
-@example(("renew", json.dumps(GOOD["renew"] | {"slots": 10**30}).encode()))
-@example(("renew", json.dumps(GOOD["renew"] | {"host": "\ud800"}).encode()))
-@example(("claim", b'{"delivery": 1e400}'))
-@given(almost())
-def test_no_body_is_an_error_of_ours(fuzzed: tuple[WebSide, AttemptRow], sent: tuple[str, bytes]) -> None:
-    (web, mine), (name, body) = fuzzed, sent
-    path = "renew" if name == "renew" else f"attempts/{mine.id}/{name}"
-    answer = web.client().post(f"/agent/v1/{path}", data=body, headers={"Authorization": f"Bearer {ONE}"})
-    assert answer.status_code < 500, answer.json
-    if answer.status_code >= 400:
-        from_json(Fault, answer.json)
