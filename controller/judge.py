@@ -4,8 +4,9 @@ import tempfile
 from pathlib import Path
 
 import structlog
+from sqlalchemy import Connection
 
-from controller import observe, statuses
+from controller import isolate, observe, statuses
 from controller.core import status
 from controller.git import snapshot
 from controller.git.mirror import Mirror
@@ -33,53 +34,63 @@ def judge(ports: Ports) -> int:
         waiting = verdicts.unjudged(connection, BATCH)
         known = {repository.id: repository for repository in repositories.watched(connection)}
         projects = {id: repositories.projects_of(connection, id) for id in known}
-    judged = 0
-    for repository_id, sha in waiting:
-        if repository_id not in known:
-            continue
-        try:
-            _judge(ports, known[repository_id], projects[repository_id], Sha(sha))
-            judged += 1
-        except LuotsiError as error:
-            # The store is full or away: the commit keeps waiting, and so does all that needs it.
-            log.warning(
-                "a commit cannot be judged yet",
-                repository=known[repository_id].name,
-                commit=sha,
-                reason=str(error),
-            )
-    return judged
+    mine = [(known[id], projects[id], Sha(sha)) for id, sha in waiting if id in known]
+    return isolate.each(
+        mine,
+        lambda item: _judge(ports, *item),
+        lambda item, bug: _keep(ports, item[0], None, _all(item[1], item[2], f"internal: {bug}")),
+    )
 
 
-def _judge(ports: Ports, repository: RepositoryRow, projects: list[ProjectRow], sha: Sha) -> None:
+def _judge(ports: Ports, repository: RepositoryRow, projects: list[ProjectRow], sha: Sha) -> bool:
     mirror = observe.mirror_of(ports, repository)
     kept: SnapshotRow | None = None
     try:
         kept = _snapshot(ports, repository, mirror, sha)
         found = [_verdict(mirror, project, sha) for project in projects]
     except Gone as error:
-        found = [VerdictRow(p.id, sha, "error", f"vanished: {error.message}", (), None) for p in projects]
+        found = _all(projects, sha, f"vanished: {error.message}")
     except ConfigError as error:
-        found = [
-            VerdictRow(p.id, sha, "error", error.message, _plain(error.problems), None) for p in projects
-        ]
-    now = ports.clock()
+        found = _all(projects, sha, error.message, _plain(error.problems))
+    except LuotsiError as error:
+        # The store is full or away: the commit keeps waiting, and says so where people look.
+        _wait(ports, repository, projects, sha, str(error))
+        raise
+    _keep(ports, repository, kept, found)
+    return True
+
+
+def _all(
+    projects: list[ProjectRow], sha: Sha, summary: str, problems: tuple[dict[str, object], ...] = ()
+) -> list[VerdictRow]:
+    return [VerdictRow(project.id, sha, "error", summary, problems, None) for project in projects]
+
+
+def _keep(ports: Ports, repository: RepositoryRow, kept: SnapshotRow | None, found: list[VerdictRow]) -> None:
+    sha, now = found[0].sha, ports.clock()
     with ports.ledger.write() as connection:
         verdicts.keep(connection, repository.id, sha, kept, found, now)
-        for project, verdict in zip(projects, found, strict=True):
-            outbox.say(connection, _status(ports, repository, project, verdict), now)
+        for verdict in found:
+            outbox.say(connection, _status(connection, ports, repository, verdict), now)
             body = {
-                "project": project.id,
+                "project": verdict.project_id,
                 "sha": sha,
                 "state": verdict.state,
                 "summary": verdict.summary,
                 "problems": list(verdict.problems),
                 "archive": kept.digest if kept else None,
             }
-            statuses.record(connection, repository.id, "verdict", f"{project.id}-{sha}", body, now)
+            statuses.record(connection, repository.id, "verdict", f"{verdict.project_id}-{sha}", body, now)
     log.info(
         "judged", repository=repository.name, commit=sha[:7], verdict=found[0].state, why=found[0].summary
     )
+
+
+def _wait(ports: Ports, repository: RepositoryRow, projects: list[ProjectRow], sha: Sha, reason: str) -> None:
+    waiting = [VerdictRow(project.id, sha, "pending", f"waits: {reason}", (), None) for project in projects]
+    with ports.ledger.write() as connection:
+        for verdict in waiting:
+            outbox.say(connection, _status(connection, ports, repository, verdict), ports.clock())
 
 
 def _snapshot(ports: Ports, repository: RepositoryRow, mirror: Mirror, sha: Sha) -> SnapshotRow:
@@ -128,8 +139,9 @@ def _summary(config: RepoConfig) -> tuple[str, str]:
 
 
 def _status(
-    ports: Ports, repository: RepositoryRow, project: ProjectRow, verdict: VerdictRow
+    connection: Connection, ports: Ports, repository: RepositoryRow, verdict: VerdictRow
 ) -> outbox.NewStatus:
+    project = repositories.project(connection, verdict.project_id)
     neutral = verdict.state == "neutral"
     return outbox.NewStatus(
         repository.id,
@@ -138,7 +150,7 @@ def _status(
         "success" if neutral else verdict.state,
         status.clip(("neutral: " if neutral else "") + verdict.summary),
         f"{ports.settings.web_address}/r/{repository.name}/commit/{verdict.sha}",
-        final=True,
+        final=verdict.state != "pending",
     )
 
 

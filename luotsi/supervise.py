@@ -17,12 +17,13 @@ import structlog
 
 from luotsi import processes
 from luotsi.workspace import Workspace
-from schemas.errors import Stalled
+from schemas.errors import LuotsiError, Stalled
 
 log = structlog.get_logger()
 
 FIRST_PAUSE = 0.3
 LONGEST_PAUSE = 10.0
+TENDED = 2.0
 STEADY = 30.0
 """Seconds after which a process that ran counts as well again."""
 
@@ -39,7 +40,15 @@ class Part:
 class Tree:
     """The processes of one workspace. `start` once, `stop` once; a thread a part keeps it alive in between."""
 
-    def __init__(self, workspace: Workspace, parts: tuple[Part, ...], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        parts: tuple[Part, ...],
+        environment: Mapping[str, str],
+        tend: Callable[[], object] | None = None,
+    ) -> None:
+        """`tend` is called every few seconds: it looks after what is no part of the tree, the embedded Valkey."""
+        self._tend = tend
         self._workspace = workspace
         self._parts = parts
         self._environment = {**os.environ, **environment, "LUOTSI_PARENT": str(os.getpid())}
@@ -69,6 +78,8 @@ class Tree:
             thread = threading.Thread(target=self._keep, args=(part,), name=part.name, daemon=True)
             thread.start()
             self._threads.append(thread)
+        if self._tend is not None:
+            threading.Thread(target=self._look_after, args=(self._tend,), name="tend", daemon=True).start()
 
     def pid(self, name: str) -> int | None:
         """The process id of a part, None while it is down."""
@@ -88,6 +99,13 @@ class Tree:
 
     def _pid_file(self, name: str) -> Path:
         return self._workspace.folder("pids") / f"{name}.json"
+
+    def _look_after(self, tend: Callable[[], object]) -> None:
+        while not self._stopping.wait(TENDED):
+            try:
+                tend()
+            except LuotsiError as error:
+                log.warning("what the tree looks after is in trouble", reason=str(error))
 
     def _keep(self, part: Part) -> None:
         pause = FIRST_PAUSE

@@ -22,7 +22,12 @@ def tree_of(opened: Installation) -> Tree:
     """The tree of an installation, claimed but not started: Valkey runs, the ledger has its newest shape."""
     from luotsi import wiring
 
-    tree = Tree(opened.workspace, parts_of(opened), {"LUOTSI_SETTINGS": str(opened.settings.file)})
+    tree = Tree(
+        opened.workspace,
+        parts_of(opened),
+        {"LUOTSI_SETTINGS": str(opened.settings.file)},
+        tend=opened.redis_url if opened.embedded_redis else None,
+    )
     tree.claim()
     opened.redis_url()
     wiring.ledger(opened).close()

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -23,7 +24,7 @@ def ensure(workspace: Workspace) -> str:
     if processes.read(pid_file) is not None and address.exists() and _answers(address.read_text()):
         return address.read_text()
     end(workspace)
-    port = free_port()
+    port = _port(address)
     password = workspace.secret("valkey")
     url = f"redis://:{password}@127.0.0.1:{port}/0"
     _start(folder, pid_file, port, password)
@@ -43,6 +44,20 @@ def end(workspace: Workspace) -> None:
     if known is not None:
         known.end()
     pid_file.unlink(missing_ok=True)
+
+
+def _port(address: Path) -> int:
+    """The port of the server before, so that who knows its address finds the new one there; another when it is taken."""
+    if address.exists():
+        port = urlsplit(address.read_text(encoding="ascii")).port or 0
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+    return free_port()
 
 
 def free_port() -> int:

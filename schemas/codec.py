@@ -26,17 +26,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A regular expression (ECMA 262, as JSON Schema wants it) that a string must match."""
+    """A regular expression (ECMA 262, as JSON Schema wants it) that a string must match.
+
+    Patterns here end in `$(?!\\n)`: Python, unlike ECMA, lets `$` match before a newline at the end.
+    """
 
     regex: str
 
 
-Uuid = Annotated[str, Pattern("^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
-EnvironmentId = Annotated[str, Pattern("^[0-9a-f]{12}$")]
-ShaText = Annotated[str, Pattern("^([0-9a-f]{40}|[0-9a-f]{64})$")]
-Sha256 = Annotated[str, Pattern("^sha256:[0-9a-f]{64}$")]
+Uuid = Annotated[str, Pattern("^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$(?!\\n)")]
+EnvironmentId = Annotated[str, Pattern("^[0-9a-f]{12}$(?!\\n)")]
+ShaText = Annotated[str, Pattern("^([0-9a-f]{40}|[0-9a-f]{64})$(?!\\n)")]
+Sha256 = Annotated[str, Pattern("^sha256:[0-9a-f]{64}$(?!\\n)")]
 Moment = Annotated[
-    str, Pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?\\+00:00$")
+    str, Pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?\\+00:00$(?!\\n)")
 ]
 
 
@@ -126,7 +129,14 @@ _SCALARS: dict[object, dict[str, Json]] = {
 def _schema(hint: Any) -> dict[str, Json]:
     if hint in _SCALARS:
         return dict(_SCALARS[hint])
-    origin, args = get_origin(hint), get_args(hint)
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return {"enum": [member.value for member in hint]}
+    if dataclasses.is_dataclass(hint):
+        return _object_schema(cast(type, hint))
+    return _generic_schema(hint, get_origin(hint), get_args(hint))
+
+
+def _generic_schema(hint: Any, origin: Any, args: tuple[Any, ...]) -> dict[str, Json]:
     if origin is Annotated:
         narrowed = _schema(args[0])
         for extra in args[1:]:
@@ -141,10 +151,6 @@ def _schema(hint: Any) -> dict[str, Json]:
         return {"type": "object", "additionalProperties": _schema(args[1])}
     if origin is typing.Literal:
         return {"enum": list(args)}
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return {"enum": [member.value for member in hint]}
-    if dataclasses.is_dataclass(hint):
-        return _object_schema(cast(type, hint))
     raise TypeError(f"a message cannot hold {hint!r}")
 
 

@@ -71,7 +71,7 @@ def test_the_summary_suffices() -> None:
 
 
 def test_a_node_can_be_named() -> None:
-    metadata = {"train": {"loss": 0.2}, "evaluate": {"loss": 9}}
+    metadata: dict[str, dict[str, Any]] = {"train": {"loss": 0.2}, "evaluate": {"loss": 9}}
     found = judge([parse_expectation("train.loss <= 0.5")], metadata, "evaluate", None, False)
     assert found.passed
 

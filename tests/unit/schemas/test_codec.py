@@ -1,9 +1,7 @@
 """Messages: what is written is read again, and nothing else is taken."""
 
 import json
-import pkgutil
-from dataclasses import dataclass, is_dataclass
-from importlib import import_module
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-import schemas.messages
-from schemas import codec
+from schemas import codec, published
 from schemas.errors import Refused
 from schemas.messages.claim import Finish, Order, RenewAnswer, Renewed
 from schemas.messages.log import LogRecord
@@ -41,23 +38,16 @@ RESULT: dict[str, Any] = {
 }
 
 
-def messages() -> list[type]:
-    found = []
-    for module in pkgutil.iter_modules(schemas.messages.__path__):
-        loaded = import_module(f"schemas.messages.{module.name}")
-        found += [
-            value
-            for value in vars(loaded).values()
-            if isinstance(value, type) and is_dataclass(value) and value.__module__ == loaded.__name__
-        ]
-    return found
-
-
-@pytest.mark.parametrize("message", messages(), ids=lambda message: message.__name__)
+@pytest.mark.parametrize("message", list(published.messages()), ids=lambda message: message.__name__)
 def test_every_message_has_a_valid_schema_that_refuses_unknown_keys(message: type) -> None:
     schema = codec.schema_of(message)
     Draft202012Validator.check_schema(schema)
     assert schema["additionalProperties"] is False
+
+
+def test_the_published_schemas_are_those_of_the_classes() -> None:
+    files = {path.name: path.read_text() for path in published.FOLDER.iterdir()}
+    assert files == published.texts(), "run `python -m schemas.published`"
 
 
 def test_what_is_written_is_read_again() -> None:
@@ -78,6 +68,8 @@ def test_nested_messages_and_enums_survive() -> None:
         {"execution": "not-a-uuid"},
         {"outcome": "fine"},
         {"finished": "yesterday"},
+        {"finished": MOMENT + "\n"},
+        {"execution": UUID + "\n"},
         {"extra": 1},
         {"outputs": [{"datum": UUID}]},
         {"outputs": {}},
