@@ -159,8 +159,9 @@ def _cycle(graph: Graph) -> list[str]:
     walk = [min(waiting)]
     while (back := min(before[walk[-1]] & set(waiting))) not in walk:
         walk.append(back)
-    cycle = walk[walk.index(back) :]
-    return cycle[::-1]
+    cycle = walk[walk.index(back) :][::-1]
+    first = cycle.index(min(cycle))
+    return cycle[first:] + cycle[:first]
 
 
 def _check_fed(graph: Graph, items: Items, findings: Findings) -> None:

@@ -76,15 +76,15 @@ class Findings:
         """Whether `mute` was asked for this part, or for one below it."""
         return path in self._muted
 
-    def nearest(self, word: object, known: Iterable[str], otherwise: str = "") -> str:
-        """`Did you mean …?`, or what is known, or `otherwise`."""
+    def nearest(self, word: object, known: Iterable[str], none: str = "") -> str:
+        """`Did you mean …?`, or what is known; `none` if nothing is."""
         names = list(known)
         if isinstance(word, str) and len(word) <= 100 and len(names) <= self._comparisons:
             self._comparisons -= len(names)
             close = difflib.get_close_matches(word, names, n=1)
             if close:
                 return f"Did you mean `{close[0]}`?"
-        return otherwise or (f"Known here: {listing(names)}." if names else "")
+        return f"Known here: {listing(names)}." if names else none
 
     def problems(self) -> tuple[Problem, ...]:
         """All of them by line and column; after the first 200 (errors before warnings) only their number."""

@@ -116,7 +116,7 @@ def gather(document: Document, findings: Findings) -> Items:
 
 def _nothing_reads(index: int, element: dict[Any, Any], findings: Findings) -> None:
     for key in element or ("{}",):
-        close = findings.nearest(key, KINDS, f"Items are {', '.join(KINDS)}.")
+        close = findings.nearest(key, KINDS)
         findings.warning((index, key), f"nothing reads the item `{clip(key, 60)}`", close, key=True)
 
 

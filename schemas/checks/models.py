@@ -135,7 +135,9 @@ def _check_maker(item: Item, source: ModelSource, items: Items, findings: Findin
             made = source.pipeline or source.step or ""
             message = f"the trigger `{source.trigger}` does not run `{clip(made, 60)}`"
             findings.error((*path, "trigger"), message)
-    elif not any(_makes(trigger, source, items) for trigger in items.of("trigger")):
+    elif item.index not in findings.broken and not any(
+        _makes(trigger, source, items) for trigger in items.of("trigger")
+    ):
         message = f"no trigger makes the model `{clip(item.name, 60)}`"
         findings.warning(
             path, message, "A tag on a commit without a run would wait for one for ever.", key=True

@@ -8,7 +8,7 @@ from valohai_yaml.objs import Pipeline, Step
 from valohai_yaml.objs.pipelines.node_action import WELL_KNOWN_THENS
 from valohai_yaml.utils.lint import lint_expression
 
-from schemas.checks.findings import Findings, clip, listing
+from schemas.checks.findings import Findings, clip
 from schemas.checks.items import Item, Items, as_list
 from schemas.checks.official import BoundedLint, attempt
 from schemas.checks.steps import check_parts
@@ -114,7 +114,7 @@ def _check_actions(node: Node, graph: Graph, findings: Findings) -> None:
         path = (*node.path, "actions", position)
         for then, where in _each(action.get("then"), (*path, "then")):
             if then not in THENS:
-                hint = findings.nearest(then, THENS, f"Known here: {listing(THENS)}.")
+                hint = findings.nearest(then, THENS)
                 findings.error(where, f"`then` cannot be `{clip(then, 60)}`", hint)
         for expression, where in _each(action.get("if"), (*path, "if")):
             result = BoundedLint()

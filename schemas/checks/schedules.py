@@ -16,7 +16,7 @@ FIELDS = (
 )
 
 _PART = re.compile(
-    r"(?:\*|(?P<first>[a-z]{3}|\d{1,2})(?:-(?P<last>[a-z]{3}|\d{1,2}))?)(?:/(?P<step>\d{1,2}))?\Z"
+    r"(?:\*|(?P<first>[a-z]{3}|[0-9]{1,2})(?:-(?P<last>[a-z]{3}|[0-9]{1,2}))?)(?:/(?P<step>[0-9]{1,2}))?\Z"
 )
 
 
@@ -29,9 +29,7 @@ def cron_problem(line: str) -> str:
         for part in text.lower().split(","):
             if not _is_part(part, position):
                 name, low, high = FIELDS[position]
-                return (
-                    f"`{text[:40]}` is not a {name}: `*`, numbers from {low} to {high}, ranges, lists, steps"
-                )
+                return f"`{text[:40]}` cannot be the {name}: `*`, numbers from {low} to {high}, ranges, lists, steps"
     return ""
 
 
@@ -53,7 +51,7 @@ def _is_part(text: str, position: int) -> bool:
 
 
 def _number(text: str, position: int) -> int | None:
-    if text.isdigit():
+    if text.isdecimal():
         return int(text)
     names = NAMES.get(position, ())
     return names.index(text) + (1 if position == 3 else 0) if text in names else None

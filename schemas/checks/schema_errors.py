@@ -36,6 +36,8 @@ def _leaves(error: ValidationError) -> Iterator[ValidationError]:
     """The complaints of the one alternative that was meant, instead of "not valid under any of the given schemas"."""
     if error.validator == "not":
         return  # official schemas say so of what their `oneOf` beside it says too
+    if _presence(error) and not isinstance(error.instance, dict):
+        return  # that it is no mapping is another complaint
     branches: dict[Any, list[ValidationError]] = {}
     for child in error.context or ():
         branches.setdefault(child.relative_schema_path[0], []).append(child)
@@ -58,9 +60,10 @@ def _other_kind(child: ValidationError) -> bool:
 
 def _presence(error: ValidationError) -> list[str]:
     """The keys of an `anyOf`/`oneOf` that is only about which of them are there."""
-    if not isinstance(error.validator_value, list):
+    if error.validator not in ("anyOf", "oneOf"):
         return []
-    keys = [option.get("required", [""]) for option in error.validator_value]
+    options: Any = error.validator_value
+    keys = [option.get("required", [""]) for option in options]
     return [key[0] for key in keys] if all(len(key) == 1 and key[0] for key in keys) else []
 
 

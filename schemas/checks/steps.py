@@ -79,17 +79,17 @@ def check_tasks(items: Items, findings: Findings) -> None:
         step = items.official("step", name)
         for position, parameter in enumerate(item.data.get("parameters", ())):
             where = (*path, "parameters", position)
-            _check_name(parameter["name"], step, (*where, "name"), findings)
+            _check_name(parameter["name"], step, (*where, "name"), findings, key=False)
             _check_rules(parameter, where, findings)
         for position, values in enumerate(as_list(item.data.get("parameter-sets"))):
             for key in values:
-                _check_name(key, step, (*path, "parameter-sets", position, key), findings)
+                _check_name(key, step, (*path, "parameter-sets", position, key), findings, key=True)
 
 
-def _check_name(name: str, step: Step | None, path: Path, findings: Findings) -> None:
+def _check_name(name: str, step: Step | None, path: Path, findings: Findings, *, key: bool) -> None:
     if step is not None and name not in step.parameters:
         hint = findings.nearest(name, step.parameters)
-        findings.flaw(path, f"step `{step.name}` has no parameter `{clip(name, 60)}`", hint, key=True)
+        findings.flaw(path, f"step `{step.name}` has no parameter `{clip(name, 60)}`", hint, key=key)
 
 
 def _check_rules(parameter: dict[str, Any], path: Path, findings: Findings) -> None:

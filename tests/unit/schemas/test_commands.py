@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from valohai_yaml.objs import Step
 
@@ -168,6 +168,7 @@ def test_searching_for_placeholders_cannot_run_away() -> None:
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("abc"), TEXTS | st.lists(TEXTS, max_size=4)), TEXTS, TEXTS)
 def test_any_values_and_templates_give_entries_or_a_problem(
     values: dict[str, Any], template: str, tail: str
