@@ -5,8 +5,8 @@ Branches and tags stand under their own names. Before one of them moves or goes,
 Notes are never mirrored: `refs/notes/luotsi` belongs to `notes.py`.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pygit2
@@ -14,7 +14,7 @@ from pygit2.enums import FileMode, ObjectType, SortMode
 from pygit2.remotes import RemoteHead
 
 from controller.git import address as addresses
-from controller.git import remote
+from controller.git import reading, remote
 from controller.git.commits import CommitInfo, TagInfo, commit_info, tag_info
 from controller.git.remote import Credentials
 from schemas.errors import ConfigError, Gone, Stalled
@@ -106,18 +106,18 @@ class Mirror:
         for sha in dict.fromkeys(hide):
             if _is_commit(repository, sha):
                 walker.hide(pygit2.Oid(hex=sha))
-        with self._reading():
+        with self._walking():
             return [commit_info(commit) for commit in walker]
 
     def ancestors(self, sha: Sha, limit: int) -> list[Sha]:
         """The commit itself and what came before it through any parent, newest first, `limit` at most."""
         walker = self.repository().walk(self._commit(sha).id, SortMode.TIME)
-        with self._reading():
+        with self._walking():
             return [Sha(str(commit.id)) for _, commit in zip(range(limit), walker, strict=False)]
 
     def merge_base(self, one: Sha, other: Sha) -> Sha | None:
         """The best common ancestor; None for histories that have none."""
-        with self._reading():
+        with self._walking():
             base: pygit2.Oid | None = self.repository().merge_base(
                 self._commit(one).id, self._commit(other).id
             )
@@ -131,7 +131,7 @@ class Mirror:
         repository = self.repository()
         if old is None or not _is_commit(repository, old):
             return None
-        with self._reading():
+        with reading.contents(self.path, new):
             difference = self._commit(old).tree.diff_to_tree(self._commit(new).tree)
         sides = (file for delta in difference.deltas for file in (delta.old_file, delta.new_file))
         return {file.raw_path.decode(errors="replace") for file in sides}
@@ -146,7 +146,7 @@ class Mirror:
         parts = path.encode(errors="surrogateescape").split(b"/")
         if any(part in (b"", b".", b"..") for part in parts):
             raise ConfigError(f"{path!r} is not a path inside the repository")
-        with self._reading():
+        with reading.contents(self.path, sha):
             found: pygit2.Object | None = self._commit(sha).tree
             for number, part in enumerate(parts):
                 if not isinstance(found, pygit2.Tree):
@@ -184,16 +184,8 @@ class Mirror:
                 ) from error
         return self._opened
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except (KeyError, pygit2.GitError) as error:
-            shown = addresses.shown(self.address)
-            raise Stalled(
-                f"the mirror of {shown} has not all that belongs to a commit: {str(error).strip(chr(39))}",
-                hint=f"If {shown} is a shallow clone, watch the whole one. Else remove {self.path}: it is made again.",
-            ) from error
+    def _walking(self) -> AbstractContextManager[None]:
+        return reading.history(self.path, addresses.shown(self.address))
 
     def _commit(self, sha: Sha) -> pygit2.Commit:
         found = _object(self.repository(), sha)

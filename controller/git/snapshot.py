@@ -16,9 +16,9 @@ from typing import IO, Self
 
 import pygit2
 import zstandard
-from pygit2.enums import FileMode
+from pygit2.enums import FileMode, ObjectType
 
-from controller.git import export_ignore
+from controller.git import export_ignore, reading
 from controller.git.export_ignore import Rules
 from schemas import archive
 from schemas.archive import Entry, Kind, Limits
@@ -55,16 +55,12 @@ def make(mirror: Path, sha: Sha, destination: Path, limits: Limits | None = None
     """
     draft = destination.with_name(f".{destination.name}.{secrets.token_hex(6)}")
     try:
-        # libgit2 would verify each object in the reading thread, which takes as long as reading it: see _verify.
-        pygit2.settings.enable_strict_hash_verification(False)
-        repository = pygit2.Repository(str(mirror))
-        with draft.open("xb") as file, _Writer(file) as writer:
+        with draft.open("xb") as file, _Writer(file, mirror) as writer, reading.contents(mirror, sha):
+            repository = _opened(mirror)
             files = _write(repository, _root(repository, sha), writer, limits or Limits())
             digest = writer.finish()
         size = draft.stat().st_size
         draft.replace(destination)
-    except (KeyError, pygit2.GitError) as error:
-        raise Gone(f"the mirror has not all of the commit {short(sha)}: {error}") from error
     except OSError as error:
         raise Stalled(
             f"the snapshot of {short(sha)} cannot be written to {destination}: {error.strerror or error}",
@@ -73,6 +69,12 @@ def make(mirror: Path, sha: Sha, destination: Path, limits: Limits | None = None
     finally:
         draft.unlink(missing_ok=True)
     return SnapshotInfo(digest, size, files)
+
+
+def _opened(mirror: Path) -> pygit2.Repository:
+    # libgit2 would verify each object in the reading thread, which takes half as long as reading it: see _Writer.
+    pygit2.settings.enable_strict_hash_verification(False)
+    return pygit2.Repository(str(mirror))
 
 
 def _root(repository: pygit2.Repository, sha: Sha) -> pygit2.Tree:
@@ -101,7 +103,11 @@ def _entry(repository: pygit2.Repository, item: _Item, room: int) -> tuple[Entry
     if item.mode == FileMode.COMMIT:
         return _checked(Entry(item.path, Kind.FOLDER)), b""
     odb = repository.odb
-    size = odb.read_header(item.id)[1]
+    kind, size = odb.read_header(item.id)
+    if kind != ObjectType.BLOB:
+        raise ConfigError(
+            f"the commit cannot be archived: {archive.show(item.path)} is no file, as its folder says"
+        )
     if item.mode == FileMode.LINK:
         target = odb.read(item.id)[1] if size <= archive.BLOCK * 8 else bytes(1)
         return _checked(Entry(item.path, Kind.LINK, target=target)), b""
@@ -176,24 +182,20 @@ def _attributes(repository: pygit2.Repository, item: _Item) -> bytes:
     return repository.odb.read(item.id)[1]
 
 
-def _verify(id: pygit2.Oid, content: bytes) -> None:
-    """A flipped bit in the mirror is not to become a snapshot."""
+def _is_named(id: pygit2.Oid, content: bytes) -> bool:
     sha1 = hashlib.sha1(b"blob %d\0" % len(content), usedforsecurity=False)
     sha1.update(content)
-    if sha1.digest() != id.raw:
-        raise Stalled(
-            f"the mirror is damaged: its object {id} is not what its name says",
-            hint="Remove the mirror: it is made again.",
-        )
+    return sha1.digest() == id.raw
 
 
 class _Writer:
     """Verifies, digests and compresses beside the reading: all three leave Python's lock to others while they work."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], mirror: Path) -> None:
         # No threads inside zstd, whose number would show in the bytes.
         compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True, threads=0)
         self._frame = compressor.stream_writer(file, closefd=False)
+        self._mirror = mirror
         self._sha256 = hashlib.sha256()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="snapshot")
         self._batch: list[bytes] = []
@@ -232,6 +234,7 @@ class _Writer:
 
     def _take(self, objects: list[tuple[pygit2.Oid, bytes]], data: bytes) -> None:
         for id, content in objects:
-            _verify(id, content)
+            if not _is_named(id, content):
+                raise reading.damaged(self._mirror, f"its object {id} is not what its name says")
         self._sha256.update(data)
         self._frame.write(data)
