@@ -16,7 +16,7 @@ import requests.exceptions
 from docker.errors import APIError, DockerException
 
 from agent.builds.tree import METADATA, Item, Items, write_tar
-from schemas.errors import ConfigError, Refused, Stalled, Waiting
+from schemas.errors import ConfigError, LuotsiError, Refused, Stalled, Waiting
 from schemas.messages.job import Build, Job
 from schemas.messages.result import Built
 
@@ -24,6 +24,13 @@ WORKDIR = "/valohai/repository"
 REQUIREMENTS = ("requirements-deployment.txt", "requirements.txt")
 SILENCE = 3600
 """Seconds that a step of the build may go without a word."""
+
+REFUSALS = ("unauthorized", "authentication required", "access denied", "access to the resource is denied")
+NETWORK = (
+    "connection refused", "connection reset", "timeout", "no such host", "temporary failure", "unexpected eof",
+    "toomanyrequests", "service unavailable", "no route to host",
+)  # fmt: skip
+"""How engines word what a registry or the way to it did; they give no code (`moby/moby`, registry errors)."""
 
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,511}")
 _LOCAL = re.compile(r"\s*(-r|-c|-e|--requirement|--constraint|--editable|\.|/|file:)|.*@\s*file:")
@@ -119,11 +126,25 @@ def _make(
         for event in events:
             _narrate(event, say)
             if "error" in event:
-                raise ConfigError(f"The image cannot be built: {str(event['error']).strip()}")
+                raise _failed(str(event["error"]).strip())
             identity = str((event.get("aux") or {}).get("ID") or identity)
     if not identity:
         raise Refused("the engine ended the build without saying which image came of it")
     return identity
+
+
+def _failed(said: str) -> LuotsiError:
+    """Whose business a failed build is: the user's, unless no step of theirs failed and the words are a network's or a lock's."""
+    words = said.lower()
+    if "returned a non-zero code" not in words:
+        if any(sign in words for sign in REFUSALS):
+            return Stalled(
+                f"A registry refused the endpoint's base image: {said}",
+                "Are its credentials known to the agent?",
+            )
+        if any(sign in words for sign in NETWORK):
+            return Waiting(f"The endpoint's base image cannot be pulled at the moment: {said}", after=30)
+    return ConfigError(f"The image cannot be built: {said}")
 
 
 def _push(client: docker.DockerClient, name: str, tag: str, say: Callable[[str], None]) -> str:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any
 from uuid import uuid4
@@ -13,7 +13,7 @@ import urllib3.exceptions
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import LogConfig
 
-from controller.inference.instances import Instance, environment
+from controller.inference.instances import Instance, Starts, environment
 from controller.inference.port import Serving
 from schemas.errors import Refused, Stalled, Waiting
 
@@ -31,19 +31,17 @@ class Containers:
         self._cluster = cluster
         self._client: docker.DockerClient | None = None
         self._digests: dict[str, frozenset[str]] = {}
-        self._starting: set[str] = set()
+        self._starts = Starts()
         self._lock = Lock()
 
     def start(self, wanted: Serving) -> None:
         identity = uuid4().hex
-        with self._lock:
-            self._starting.add(identity)
+        self._starts.begin(identity)
         try:
             with _speaking(self._engine):
                 self._run(identity, wanted)
         finally:
-            with self._lock:
-                self._starting.discard(identity)
+            self._starts.end(identity)
 
     def _run(self, identity: str, wanted: Serving) -> None:
         client = self._connected()
@@ -88,14 +86,21 @@ class Containers:
         }
 
     def find(self) -> tuple[Instance, ...]:
-        with self._lock:
-            starting = set(self._starting)
+        ours = {"label": [LABEL, f"luotsi.cluster={self._cluster}"]}
         with _speaking(self._engine):
-            listed = self._connected().api.containers(
-                all=True, filters={"label": [LABEL, f"luotsi.cluster={self._cluster}"]}
-            )
-            ours = (item for item in listed if item["Labels"].get("luotsi.instance") not in starting)
-            return tuple(self._seen(item) for item in sorted(ours, key=lambda item: str(item["Id"])))
+            with self._starts.hidden() as starting:
+                listed = self._connected().api.containers(all=True, filters=ours)
+                ready = [item for item in listed if item["Labels"].get("luotsi.instance") not in starting()]
+            ready = [item for item in ready if not self._left_over(item)]
+            return tuple(self._seen(item) for item in sorted(ready, key=lambda item: str(item["Id"])))
+
+    def _left_over(self, item: dict[str, Any]) -> bool:
+        """Remove what a controller made and died before it started it."""
+        if item["State"] != "created":
+            return False
+        with suppress(NotFound):
+            self._connected().api.remove_container(item["Id"], v=True, force=True)
+        return True
 
     def _seen(self, item: dict[str, Any]) -> Instance:
         labels = item["Labels"]

@@ -1,6 +1,9 @@
 """Instances: the running replicas of a served model. A local cluster has two ways to run them, behind one small port."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import Literal, Protocol
 
 from controller.inference.port import Serving
@@ -51,6 +54,29 @@ class Runner(Protocol):
     def log(self, instance: Instance, lines: int) -> str:
         """The last lines that it printed, for people."""
         ...
+
+
+class Starts:
+    """Ids of replicas that are being started on other threads, which `find` must not take for dead ones."""
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+        self._looking = Lock()
+
+    def begin(self, identity: str) -> None:
+        """From now on there may be something of that id, and it is hidden."""
+        self._ids.add(identity)
+
+    def end(self, identity: str) -> None:
+        """It is whole, or all of it is gone. Waits while somebody looks."""
+        with self._looking:
+            self._ids.discard(identity)
+
+    @contextmanager
+    def hidden(self) -> Iterator[Callable[[], frozenset[str]]]:
+        """For the time of a look: what it gives, called after the listing, is everything that was hidden meanwhile."""
+        with self._looking:
+            yield lambda: frozenset(self._ids)
 
 
 def environment(wanted: Serving, port: int) -> dict[str, str]:

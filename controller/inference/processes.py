@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Any
 from uuid import uuid4
 
 from controller.inference import bundles, proc
-from controller.inference.instances import Instance, environment
+from controller.inference.instances import Instance, Starts, environment
 from controller.inference.port import Serving
 from schemas.errors import Refused, Stalled
 
@@ -54,13 +53,11 @@ class Processes:
         self._folder = folder / "instances"
         self._fetch = fetch
         self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._starting: set[str] = set()
-        self._lock = Lock()
+        self._starts = Starts()
 
     def start(self, wanted: Serving) -> None:
         identity = uuid4().hex
-        with self._lock:
-            self._starting.add(identity)
+        self._starts.begin(identity)
         folder = self._folder / identity
         try:
             described = bundles.unpack(self._fetch(wanted.reference), wanted.digest, folder / "valohai")
@@ -74,8 +71,7 @@ class Processes:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         finally:
-            with self._lock:
-                self._starting.discard(identity)
+            self._starts.end(identity)
 
     def _launch(self, identity: str, folder: Path, wanted: Serving, command: str) -> None:
         port = _free_port()
@@ -109,27 +105,23 @@ class Processes:
             time.sleep(0.005)
 
     def find(self) -> tuple[Instance, ...]:
-        with self._lock:
-            starting = set(self._starting)
-        try:
-            folders = sorted(self._folder.iterdir())
-        except FileNotFoundError:
-            return ()
+        with self._starts.hidden() as starting:
+            folders = sorted(self._folder.iterdir()) if self._folder.exists() else []
+            ready = [folder for folder in folders if folder.name not in starting()]
         for child in list(self._children.values()):
             child.poll()
-        found = (self._seen(folder) for folder in folders if folder.name not in starting)
+        found = map(self._seen, ready)
         return tuple(instance for instance in found if instance is not None)
 
     def _seen(self, folder: Path) -> Instance | None:
-        about = _about(folder)
-        if about is None:
-            shutil.rmtree(
-                folder, ignore_errors=True
-            )  # what a controller left that died while it was unpacking
+        about, process = _about(folder), _process(folder)
+        if about is None or process is None:
+            # A controller died while it made this; nothing that runs was ever known by it.
+            proc.kill_marked(f"{MARK}={folder.name}".encode())
+            shutil.rmtree(folder, ignore_errors=True)
             return None
         _shorten(folder / "log")
-        process = _process(folder)
-        alive = process is not None and about.boot == proc.boot() and proc.alive(process)
+        alive = about.boot == proc.boot() and proc.alive(process)
         return Instance(
             id=folder.name,
             kind="bundle",

@@ -5,6 +5,7 @@ One JSON file, replaced in one step. For a local cluster it is also the memory o
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -72,5 +73,6 @@ def write(path: Path, routes: Iterable[Route]) -> None:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise Stalled(f"the gateway's routes cannot be written to {path}: {error.strerror}") from error
