@@ -101,7 +101,10 @@ def read_line(text: str, keys: Keys) -> CommitStatus:
         raise Refused("not a status line")
     key, signature = said.pop("key", None), said.pop("signature", None)
     status = codec.from_json(CommitStatus, said)
-    body = codec.write(status)
+    try:
+        body = codec.write(status)
+    except UnicodeEncodeError as error:
+        raise Refused("a status line with half a character") from error
     signing.verify(json.dumps({"key": key, "body": body.decode(), "signature": signature}), keys)
     return status
 

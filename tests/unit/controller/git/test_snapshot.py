@@ -201,7 +201,9 @@ def test_the_machines_configuration_changes_nothing(
     assert made(work.path / ".git", sha, folder)[0] == before
 
 
-@pytest.mark.parametrize("name", sorted(hostile.ESCAPES.keys() - {"nul"}))  # a name in a tree ends at its first NUL
+@pytest.mark.parametrize(
+    "name", sorted(hostile.ESCAPES.keys() - {"nul"})
+)  # a name in a tree ends at its first NUL
 def test_trees_that_git_would_not_check_out_are_refused(work: GitRepository, folder: Path, name: str) -> None:
     *above, last = hostile.ESCAPES[name].split(b"/")
     id = work.write_object("blob", b"x")

@@ -1,0 +1,187 @@
+"""File events of local repositories reach the callback; everything else is left to polling."""
+
+import queue
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from controller.git.watch import RefWatch, due, git_folder
+from tests.builders.git_repository import GitRepository
+from tests.parts.git import Git
+
+SOON = 10.0
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+class Calls:
+    """What the watch called with. A second repository, watched as "marker", tells when what came before has arrived."""
+
+    def __init__(self) -> None:
+        self.names: queue.Queue[str] = queue.Queue()
+        self.watch = RefWatch(self.names.put)
+
+    def next(self) -> str:
+        """The next call about anything but the marker."""
+        while (name := self.names.get(timeout=SOON)) == "marker":
+            pass
+        return name
+
+    def until(self, marker: GitRepository) -> list[str]:
+        """Move a ref of the marker, and give all calls that come before its own."""
+        while not self.names.empty() and self.names.queue[0] == "marker":
+            self.names.get()
+        marker.commit()
+        seen = []
+        while (name := self.names.get(timeout=SOON)) != "marker":
+            seen.append(name)
+        return seen
+
+
+@pytest.fixture
+def calls() -> Iterator[Calls]:
+    made = Calls()
+    yield made
+    made.watch.stop()
+
+
+@pytest.fixture
+def bare(git: Git, tmp_path: Path) -> GitRepository:
+    return GitRepository(tmp_path / "wine.git", bare=True)
+
+
+@pytest.fixture
+def marker(git: Git, tmp_path: Path, calls: Calls) -> GitRepository:
+    repository = GitRepository(tmp_path / "marker")
+    assert calls.watch.add("marker", str(repository.path))
+    return repository
+
+
+def test_a_push_to_a_bare_repository_is_heard(work: GitRepository, bare: GitRepository, calls: Calls) -> None:
+    assert calls.watch.add("wine", str(bare.path))
+    work.commit()
+    work.git("push", "--quiet", str(bare.path), "main:main")
+    assert calls.next() == "wine"
+
+
+def test_every_way_to_move_a_ref_is_heard(
+    work: GitRepository, bare: GitRepository, calls: Calls, marker: GitRepository
+) -> None:
+    work.commit()
+    assert calls.watch.add("wine", f"file://{bare.path}")
+    address = str(bare.path)
+    work.git("push", "--quiet", address, "main:refs/heads/deep/er/branch")
+    assert calls.next() == "wine"
+    for command in (
+        ["push", "--quiet", address, "main:refs/tags/v1"],
+        ["push", "--quiet", address, ":refs/heads/deep/er/branch"],
+        ["push", "--quiet", address, "main"],
+    ):
+        calls.until(marker)
+        work.git(*command)
+        assert calls.next() == "wine", command
+    calls.until(marker)
+    bare.git("pack-refs", "--all")
+    assert calls.next() == "wine"
+    calls.until(marker)
+    bare.git("symbolic-ref", "HEAD", "refs/heads/other")
+    assert calls.next() == "wine"
+
+
+def test_a_working_tree_and_a_worktree_are_heard(
+    work: GitRepository, calls: Calls, tmp_path: Path, marker: GitRepository
+) -> None:
+    work.commit()
+    work.git("worktree", "add", "--quiet", str(tmp_path / "linked"))
+    assert calls.watch.add("wine", str(work.path))
+    assert git_folder(tmp_path / "linked") == work.path / ".git"
+    calls.until(marker)
+    GitRepository(tmp_path / "linked").commit()
+    assert calls.next() == "wine"
+
+
+def test_objects_notes_and_the_index_are_not_refs(
+    work: GitRepository, calls: Calls, marker: GitRepository
+) -> None:
+    work.commit({"a": "1"})
+    work.git("notes", "--ref=luotsi", "add", "-m", "the first makes the folder")
+    assert calls.watch.add("wine", str(work.path))
+    calls.until(marker)
+    (work.path / "a").write_text("2")
+    work.git("add", "--all")
+    work.git("hash-object", "-w", "--stdin", stdin=b"x")
+    work.git("notes", "--ref=luotsi", "add", "--force", "-m", "again")
+    assert calls.until(marker) == []
+
+
+def test_many_changes_at_once_are_few_calls(work: GitRepository, calls: Calls, marker: GitRepository) -> None:
+    head = work.commit()
+    lines = "".join(f"create refs/tags/n{number} {head}\n" for number in range(200))
+    assert calls.watch.add("wine", str(work.path))
+    work.git("update-ref", "--stdin", stdin=lines.encode())
+    assert calls.next() == "wine"
+    assert calls.until(marker).count("wine") <= 20
+
+
+def test_what_needs_a_network_or_is_not_there_is_polled(calls: Calls, tmp_path: Path) -> None:
+    for address in (
+        "https://example.org/x.git",
+        "git@example.org:x.git",
+        str(tmp_path / "nowhere"),
+        str(tmp_path),
+    ):
+        assert not calls.watch.add("wine", address)
+
+
+def test_a_repository_made_again_is_watched_again(
+    work: GitRepository, bare: GitRepository, calls: Calls, marker: GitRepository
+) -> None:
+    work.commit()
+    assert calls.watch.add("wine", str(bare.path))
+    assert calls.watch.add("wine", str(bare.path))
+    shutil.rmtree(bare.path)
+    assert not calls.watch.add("wine", str(bare.path))
+    GitRepository(bare.path, bare=True)
+    assert calls.watch.add("wine", str(bare.path))
+    calls.until(marker)
+    work.git("push", "--quiet", str(bare.path), "main")
+    assert calls.next() == "wine"
+
+
+def test_a_removed_repository_is_heard_no_more(
+    work: GitRepository, calls: Calls, marker: GitRepository
+) -> None:
+    assert calls.watch.add("wine", str(work.path))
+    calls.watch.remove("wine")
+    calls.watch.remove("never added")
+    calls.until(marker)
+    work.commit()
+    assert calls.until(marker) == []
+
+
+def test_no_call_comes_after_stop(work: GitRepository) -> None:
+    names: list[str] = []
+    watch = RefWatch(names.append, debounce=0.001)
+    watch.add("wine", str(work.path))
+    work.commit()
+    watch.stop()
+    before = list(names)
+    work.commit()
+    assert names == before
+
+
+def test_due_are_those_that_waited_long_enough_longest_first() -> None:
+    looked = {
+        "never": None,
+        "now": NOW,
+        "just": NOW - MINUTE,
+        "long": NOW - 2 * MINUTE,
+        "almost": NOW - MINUTE + timedelta(microseconds=1),
+        "future": NOW + MINUTE,
+    }
+    assert due(looked, NOW, MINUTE) == ["never", "long", "just", "future"]
+    assert due({}, NOW, MINUTE) == []
+    assert due(looked, NOW, timedelta(0)) == ["never", "long", "just", "almost", "now", "future"]
