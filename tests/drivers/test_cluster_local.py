@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -161,7 +162,7 @@ class LocalContract(ClusterContract):
 class TestProcesses(LocalContract):
     @pytest.fixture
     def connect(self, tmp_path: Path, shelf: endpoints.Shelf) -> Connect:
-        settings = {"folder": tmp_path / "cluster", "address": "http://127.0.0.1:8090", **QUICK}
+        settings = {"folder": tmp_path / "cluster", "gateway": "http://127.0.0.1:8090", **QUICK}
         return lambda: clusters.load("local", "local", settings, shelf.stream)
 
     @pytest.fixture
@@ -234,6 +235,31 @@ class TestProcesses(LocalContract):
         process = self.process(tmp_path)
         gone(cluster, NAME)
         assert not proc.alive(process)
+
+    def test_what_a_controller_left_half_made_is_cleared_away(self, cluster: Cluster, tmp_path: Path) -> None:
+        half = tmp_path / "cluster" / "instances" / "halfmade"
+        (half / "valohai" / "repository").mkdir(parents=True)
+        child = subprocess.Popen(
+            ["sleep", "300"], env={"PATH": os.environ["PATH"], "LUOTSI_INSTANCE": "halfmade"}
+        )
+        assert cluster.observe() == ()
+        assert child.wait(timeout=10) == -signal.SIGKILL
+        assert not half.exists()
+
+    def test_one_that_runs_on_but_takes_no_connections_is_replaced(
+        self, cluster: Cluster, make: Make, tmp_path: Path
+    ) -> None:
+        command = "python3 serve.py & S=$!; while [ ! -e stop ]; do sleep 0.05; done; kill $S; sleep 300"
+        wanted = make(command=command)
+        settle(cluster, wanted)
+        [before] = upstreams(tmp_path)
+        (tmp_path / "cluster" / "instances" / before.instance / "valohai" / "repository" / "stop").touch()
+        pause = threading.Event()
+        while before in upstreams(tmp_path):
+            cluster.apply(wanted)
+            pause.wait(0.01)
+        assert settle(cluster, wanted)[-1].state is ServingState.SERVING
+        assert ask(upstreams(tmp_path)[0])["model"] == "one"
 
     def test_an_image_without_an_engine_is_a_failure_with_a_reason(self, cluster: Cluster) -> None:
         digest = f"sha256:{'0' * 64}"
@@ -323,6 +349,16 @@ class TestContainers(LocalContract):
         assert settle(cluster, wanted)[-1].state is ServingState.SERVING
         assert only(cluster).digest == wanted.digest
         assert wanted.reference == f"{repository}@{wanted.digest}"
+
+    def test_what_a_controller_made_and_never_started_is_cleared_away(
+        self, tmp_path: Path, docker_engine: DockerEngine
+    ) -> None:
+        labels = {"luotsi.serving": NAME, "luotsi.cluster": "half", "luotsi.digest": f"sha256:{'f' * 64}"}
+        with closing(docker.DockerClient(base_url=docker_engine.address)) as client:
+            container = client.containers.create(docker_engine.image, ["sleep", "60"], labels=labels)
+            assert Containers(docker_engine.address, "half").find() == ()
+            with pytest.raises(docker.errors.NotFound):
+                container.reload()
 
     def test_a_label_is_not_believed_over_what_runs(
         self, tmp_path: Path, docker_engine: DockerEngine

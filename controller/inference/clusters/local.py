@@ -1,7 +1,7 @@
 """The embedded cluster: containers of an engine on this machine, or plain processes from bundles where there is none.
 
 Settings: `folder` (state and bundles), `routes` (file for the gateway; default `folder`/routes.json), `engine` (address; none
-where there is none), `address` (the gateway's base URL), `start_seconds`, `drain_seconds`, `smoke_seconds`, `grace_seconds`.
+where there is none), `gateway` (its base URL), `start_seconds`, `drain_seconds`, `smoke_seconds`, `grace_seconds`.
 What runs is known from labels and pid files, what was switched to from the routes file; nothing else is remembered that a
 new controller would miss, so it goes on where the one before stopped.
 """
@@ -236,7 +236,7 @@ def connect(name: str, settings: Mapping[str, object], fetch: Fetch) -> LocalClu
         name=name,
         runners=runners,
         routes_file=Path(str(settings.get("routes") or folder / "routes.json")),
-        address=str(settings.get("address") or "http://127.0.0.1:8090"),
+        address=str(settings.get("gateway") or ""),
         times=Times(
             Rules(_seconds(settings, "start_seconds", 120.0), _seconds(settings, "drain_seconds", 5.0)),
             _seconds(settings, "smoke_seconds", 30.0),
