@@ -139,7 +139,7 @@ class Processes:
 
     def _ending(self, identity: str) -> str:
         child = self._children.get(identity)
-        code = child.returncode if child else None
+        code = child.poll() if child else None
         if code is None:
             return "it is gone"
         return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
