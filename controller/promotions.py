@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from sqlalchemy import Connection
 
 from controller import configs, isolate, observe, sources, statuses
 from controller.core import promote as core
+from controller.core import status
 from controller.core.promote import (
     Accepted,
     Facts,
@@ -23,7 +25,7 @@ from controller.core.promote import (
 )
 from controller.git.mirror import Mirror
 from controller.ports import Ports
-from ledger import observations, registry, repositories
+from ledger import audit, observations, outbox, registry, repositories
 from ledger.registry import Bound, PromotionRow
 from ledger.repositories import ProjectRow, RepositoryRow
 from schemas import moments
@@ -143,9 +145,21 @@ def _keep(ports: Ports, repository: RepositoryRow, row: Any, decision: core.Deci
                 "reason": reason,
             }
             statuses.record(connection, repository.id, "tag", row.tag_object, body, now)
+        if isinstance(decision, RefusedTag) and decision.alarm:
+            _alarm(connection, ports, repository, row, reason)
     if word != "ignored":
         log.info("tag judged", repository=repository.name, tag=row.name, decision=word, why=reason)
     return True
+
+
+def _alarm(connection: Connection, ports: Ports, repository: RepositoryRow, row: Any, reason: str) -> None:
+    """A tag that was accepted has moved: said on the commit where it was and on the one where it is now."""
+    before = [known.target for known in registry.tags(connection, repository.id) if known.name == row.name]
+    for sha in dict.fromkeys((*before, row.target)):
+        context = status.context(ports.settings.prefix, "tags")
+        alarm = outbox.NewStatus(repository.id, sha, context, "error", status.clip(reason), "", final=True)
+        outbox.say(connection, alarm, ports.clock())
+    audit.note(connection, row.tagger, "moved an accepted tag", row.name, {"to": row.target}, ports.clock())
 
 
 def _words(decision: core.Decision) -> tuple[str, str]:

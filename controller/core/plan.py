@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from schemas import moments
-from schemas.codec import to_json
+from schemas.codec import from_json, to_json
 from schemas.commands import entries, values_for
 from schemas.errors import ConfigError
 from schemas.messages.job import Archive, DatumFile, Input, Resources
@@ -206,6 +206,8 @@ def plan_node(
                 variables[name] = str(item.default)
     parameters.update(_pipeline_parameters(pipeline, node_name, asked.parameters))
     data = _from_edges(pipeline, node, step, finished, parameters, uris)
+    own = f"{node_name}."
+    uris |= {name.removeprefix(own): given for name, given in asked.uris.items() if name.startswith(own)}
     given = Given(
         parameters=parameters,
         uris=uris,
@@ -255,6 +257,12 @@ def _from_edges(
                 data[edge.target_key] = data.get(edge.target_key, ()) + matched
                 if node.edge_merge_mode.value == "replace":
                     uris[edge.target_key] = ()
+            case "input", "input":
+                for given in source.spec["inputs"]:
+                    if fnmatchcase(given["name"], edge.source_key):
+                        files = tuple(from_json(DatumFile, file) for file in given["data"])
+                        data[edge.target_key] = data.get(edge.target_key, ()) + files
+                        uris[edge.target_key] = tuple(given["uris"])
             case "metadata", "parameter":
                 if edge.source_key not in source.metadata:
                     raise ConfigError(

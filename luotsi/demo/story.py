@@ -22,6 +22,8 @@ from schemas.states import FINAL_RUN
 
 PACE = 0.1
 """Seconds between two looks at the ledger."""
+ENDING = 20.0
+"""Seconds that endpoints may take to end."""
 PATIENCE = 600.0
 """Seconds that the whole path may take before the demonstration says where it stands and gives up."""
 
@@ -167,6 +169,10 @@ def _promoted(ledger: Ledger) -> bool:
 
 
 def _end_endpoints(opened: Installation) -> None:
+    """End what serves; a cluster says False until nothing is left."""
+    end = time.monotonic() + ENDING
     for cluster in wiring.open_clusters(opened).values():
-        for observed in cluster.observe():
-            cluster.end(observed.name)
+        left = {observed.name for observed in cluster.observe()}
+        while left and time.monotonic() < end:
+            left = {name for name in left if not cluster.end(name)}
+            time.sleep(PACE)

@@ -25,7 +25,9 @@ class Row:
         return statistics.median(self.ours) / statistics.median(self.theirs)
 
 
-def in_turns(ours: Callable[[], float], theirs: Callable[[], float], times: int) -> tuple[list[float], list[float]]:
+def in_turns(
+    ours: Callable[[], float], theirs: Callable[[], float], times: int
+) -> tuple[list[float], list[float]]:
     """Both, `times` times, one after the other, after one of each that does not count."""
     ours()
     theirs()

@@ -130,6 +130,22 @@ def test_edges_bring_files_metadata_and_parameters(config: Any) -> None:
     assert spec["parameters"] == {"best": 0.9, "epochs": 7}
 
 
+def test_a_triggers_inputs_name_the_node(config: Any) -> None:
+    asked = Given(uris={"a.data": ("https://example.org/other.csv",), "b.model": ("https://example.org/x",)})
+    spec = plan_node(config, "both", "a", {}, asked, FACTS).spec
+    assert spec["inputs"][0]["uris"] == ["https://example.org/other.csv"]
+
+
+def test_an_input_edge_hands_on_the_same_files() -> None:
+    text = YAML.replace("- [a.parameter.epochs, b.parameter.epochs]", "- [a.input.data, b.input.model]")
+    parsed = parse_config(text.encode())
+    before = plan_node(parsed.valohai, "both", "a", {}, Given(), FACTS).spec
+    spec = plan_node(
+        parsed.valohai, "both", "b", {"a": Finished((MODEL,), {"accuracy": 1}, before)}, Given(), FACTS
+    ).spec
+    assert spec["inputs"][0]["uris"] == before["inputs"][0]["uris"]
+
+
 def test_an_edge_that_brings_nothing_is_the_nodes_error(config: Any) -> None:
     first = Finished((), {"accuracy": 0.9}, {"parameters": {}})
     with pytest.raises(ConfigError, match=r"no output of a matches \*\.json"):

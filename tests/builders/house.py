@@ -1,0 +1,137 @@
+"""A whole installation for tests and bench: real processes, an embedded Valkey, a SQLite ledger, one repository."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+
+from controller import loop
+from controller.ports import Ports
+from ledger import executions, observations, repositories, verdicts
+from ledger.executions import ExecutionRow, NewExecution
+from luotsi import installation, tree, valkey, wiring
+from luotsi.installation import Installation
+from luotsi.supervise import Tree
+from luotsi.valkey import free_port
+from schemas import codec, moments
+from schemas.messages.job import Archive
+from schemas.states import FINAL_EXECUTION
+from tests.builders.person import Person
+
+PATIENCE = 60.0
+
+
+class House:
+    """One running installation. `execute` makes one execution of an empty command and waits until it is final."""
+
+    def __init__(self, opened: Installation, ports: Ports, processes: Tree, person: Person) -> None:
+        self.opened = opened
+        self.person = person
+        self.ports = ports
+        self.tree = processes
+
+    def execute(self, image: str, command: str = "true") -> ExecutionRow:
+        """Create one execution, wake the controller, and wait until it is final."""
+        created = self.create(image, command)
+        from queues import wake
+
+        wake.wake(self.ports.redis)
+        return self.wait(created.id)
+
+    def create(self, image: str, command: str = "true") -> ExecutionRow:
+        """An execution of one command at the repository's commit, queued in the ledger."""
+        with self.ports.ledger.read() as connection:
+            repository = repositories.watched(connection)[0]
+            project = repositories.projects_of(connection, repository.id)[0]
+            sha = next(iter(observations.heads(connection, repository.id).values()))
+            snapshot = verdicts.snapshot(connection, repository.id, sha)
+        assert snapshot is not None
+        environment = self.ports.settings.environments[0]
+        spec = {
+            "kind": "step",
+            "project": project.id,
+            "project_name": project.name,
+            "step": "empty",
+            "commit": sha,
+            "image": image,
+            "commands": [command],
+            "archive": codec.to_json(Archive(snapshot.key, snapshot.digest, snapshot.size)),
+            "created": moments.to_text(moments.now()),
+        }
+        new = NewExecution(project.id, environment.id, "step", "empty", sha, spec)
+        with self.ports.ledger.write() as connection:
+            return executions.create(connection, new, moments.now())
+
+    def wait(self, execution_id: str) -> ExecutionRow:
+        """The execution, once it is final. Polled every 2 ms: less than what is measured."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            with self.ports.ledger.read() as connection:
+                row = executions.by_id(connection, execution_id)
+            if row.state in FINAL_EXECUTION:
+                return row
+            time.sleep(0.002)
+        raise TimeoutError(f"the execution {execution_id} is not final after {PATIENCE} s")
+
+
+@contextlib.contextmanager
+def house(
+    folder: Path, runtime: Mapping[str, object], controller: bool = True, **settings: object
+) -> Iterator[House]:
+    """An installation whose agent uses this runtime; with `controller=False` the caller takes the turns.
+
+    `settings` are added to luotsi.yaml, or replace what stands there. The repository is called `bench`.
+    """
+    person = Person(folder / "repositories" / "bench.git", folder / "clone")
+    person.commit({"README.md": "Nothing runs here by itself.\n"}, "Begin")
+    person.push()
+    values = {
+        "web": {"listen": f"127.0.0.1:{free_port()}"},
+        "repositories": [{"name": "bench", "address": "repositories/bench.git"}],
+        "environments": [
+            {"name": "local", "runtime": dict(runtime), "agents": [{"name": "agent-1", "slots": 2}]}
+        ],
+        "clusters": {"local": {"kind": "local", "listen": f"127.0.0.1:{free_port()}"}},
+        **settings,
+    }
+    file = folder / "luotsi.yaml"
+    file.write_text(yaml.safe_dump(values), encoding="utf-8")
+    opened = installation.opened(file)
+    parts = tuple(part for part in tree.parts_of(opened) if controller or part.name != "controller")
+    processes = Tree(opened.workspace, parts, {"LUOTSI_SETTINGS": str(file)})
+    processes.claim()
+    ports = wiring.controller_ports(opened)
+    loop.prepare(ports)
+    processes.start()
+    try:
+        made = House(opened, ports, processes, person)
+        _ready(made, controller)
+        yield made
+    finally:
+        processes.stop()
+        ports.ledger.close()
+        if opened.embedded_redis:
+            valkey.end(opened.workspace)
+
+
+def _ready(made: House, controller: bool) -> None:
+    """Wait until the commit has its snapshot and the agent was heard of."""
+    from ledger import agents
+
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if not controller:
+            loop.turn(made.ports, set())
+        with made.ports.ledger.read() as connection:
+            judged = not verdicts.unjudged(connection, 1) and observations.heads(
+                connection, repositories.watched(connection)[0].id
+            )
+            alive = agents.free_slots(connection, moments.now().replace(year=2000))
+        if judged and alive:
+            return
+        time.sleep(0.05)
+    raise TimeoutError(
+        f"the installation is not ready after {PATIENCE} s; logs: {made.opened.workspace.root / 'logs'}"
+    )
