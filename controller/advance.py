@@ -11,9 +11,10 @@ import structlog
 from sqlalchemy import Connection
 
 from controller import configs, gates, isolate, statuses
+from controller.core import nodes, plan
 from controller.core import pipeline as core_pipeline
-from controller.core import plan
-from controller.core.plan import Facts, Finished, Given, Planned
+from controller.core.nodes import Finished
+from controller.core.plan import Facts, Given, Planned
 from controller.ports import Environment, Ports
 from ledger import attempts, executions, repositories, runs, verdicts
 from ledger.executions import ExecutionRow, NewExecution
@@ -112,7 +113,7 @@ def _advance_pipeline(ports: Ports, scene: Scene) -> bool:
         pipeline = scene.config.valohai.pipelines.get(name)
         if pipeline is None:
             raise ConfigError(f"there is no pipeline named {name}")
-        graph = plan.graph_of(pipeline)
+        graph = nodes.graph_of(pipeline)
         with ports.ledger.write() as connection:
             row = runs.create_pipeline(connection, scene.run, name, graph, ports.clock())
             _tell(connection, ports, scene, RunState.RUNNING, f"={row.number} {name} starts", ports.clock())
@@ -173,7 +174,7 @@ def _plan_nodes(
     for name in names:
         try:
             asked = _asked(scene.trigger)
-            what = plan.plan_node(
+            what = nodes.plan_node(
                 scene.config.valohai, scene.trigger.target.name, name, finished, asked, scene.facts
             )
             planned[name] = (what, _environment(ports, what))

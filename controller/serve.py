@@ -187,9 +187,9 @@ def _retire(ports: Ports, row: PromotionRow, wanted: set[str]) -> bool:
         and all(r.state is not PromotionState.SERVING for r in same)
     ):
         return _say(ports, row, reason="serves until its successor answers")
-    if row.state is PromotionState.SERVING and not same:
-        if not ports.clusters[row.cluster].end(f"{repository.name}/{row.model}/{row.stage}"):
-            return _say(ports, row, reason="ends: the stage was emptied by a tag")
+    name = f"{repository.name}/{row.model}/{row.stage}"
+    if row.state is PromotionState.SERVING and not same and not ports.clusters[row.cluster].end(name):
+        return _say(ports, row, reason="ends: the stage was emptied by a tag")
     reason = "a later tag took its place" if same else "the stage was emptied by a tag"
     return _say(ports, row, state=PromotionState.SUPERSEDED, reason=reason, finished_at=ports.clock())
 

@@ -9,11 +9,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 from schemas import moments
-from schemas.codec import from_json, to_json
+from schemas.codec import to_json
 from schemas.commands import entries, values_for
 from schemas.errors import ConfigError
 from schemas.messages.job import Archive, DatumFile, Input, Resources
@@ -57,18 +56,9 @@ class Planned:
     spec: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """What a node left behind for the nodes after it."""
-
-    outputs: tuple[DatumFile, ...]
-    metadata: Mapping[str, Any]
-    spec: Mapping[str, Any]
-
-
 def plan_step(config: Any, name: str, given: Given, facts: Facts) -> Planned:
     """Spell out one step. Raises `ConfigError` when it cannot be run as it is asked for."""
-    step = copy.copy(_lookup(config.steps, "step", name))
+    step = copy.copy(lookup(config.steps, "step", name))
     if given.image:
         step.image = given.image
     if given.command is not None:
@@ -97,7 +87,7 @@ def plan_step(config: Any, name: str, given: Given, facts: Facts) -> Planned:
     return Planned(step.name, given.environment or step.environment, spec)
 
 
-def _lookup(items: Mapping[str, Any], kind: str, name: str) -> Any:
+def lookup(items: Mapping[str, Any], kind: str, name: str) -> Any:
     if name not in items:
         raise ConfigError(
             f"there is no {kind} named {name}", hint=f"The file has: {', '.join(items) or 'none'}."
@@ -158,123 +148,3 @@ def _variables(step: Any, given: Given, facts: Facts) -> dict[str, str]:
 def _resources(step: Any) -> Resources:
     cpu, memory = step.resources.cpu, step.resources.memory
     return Resources(cpu_max=float(cpu.max or 0), memory_max=int(memory.max or 0))
-
-
-def graph_of(pipeline: Any) -> dict[str, Any]:
-    """The pipeline as the ledger keeps it: nodes with their states, and pairs of names for the edges."""
-    nodes = []
-    for node in pipeline.nodes:
-        if node.type != "execution":
-            raise ConfigError(
-                f"node {node.name} of pipeline {pipeline.name} is of type {node.type}: not yet supported"
-            )
-        if node.on_error.value == "retry":
-            raise ConfigError(
-                f"node {node.name} of pipeline {pipeline.name}: on-error: retry is not yet supported"
-            )
-        nodes.append(
-            {"name": node.name, "step": node.step, "state": "created", "on_error": node.on_error.value}
-        )
-    edges = sorted({(edge.source_node, edge.target_node) for edge in pipeline.edges})
-    return {"nodes": nodes, "edges": [list(edge) for edge in edges]}
-
-
-def plan_node(
-    config: Any,
-    pipeline_name: str,
-    node_name: str,
-    finished: Mapping[str, Finished],
-    asked: Given,
-    facts: Facts,
-) -> Planned:
-    """Spell out a node whose predecessors are done. `asked` holds the trigger's values for the pipeline's parameters."""
-    pipeline = _lookup(config.pipelines, "pipeline", pipeline_name)
-    node = pipeline.node_map[node_name]
-    step = _lookup(config.steps, "step", node.step)
-    override = node.override
-    parameters: dict[str, Any] = {}
-    uris: dict[str, tuple[str, ...]] = {}
-    variables: dict[str, str] = {}
-    if override is not None:
-        for name, item in (override.parameters or {}).items():
-            parameters[name] = item.default
-        for name, item in (override.inputs or {}).items():
-            default = item.default or ()
-            uris[name] = (default,) if isinstance(default, str) else tuple(default)
-        for name, item in (override.environment_variables or {}).items():
-            if item.default is not None:
-                variables[name] = str(item.default)
-    parameters.update(_pipeline_parameters(pipeline, node_name, asked.parameters))
-    data = _from_edges(pipeline, node, step, finished, parameters, uris)
-    own = f"{node_name}."
-    uris |= {name.removeprefix(own): given for name, given in asked.uris.items() if name.startswith(own)}
-    given = Given(
-        parameters=parameters,
-        uris=uris,
-        data=data,
-        environment=(override.environment if override else None) or asked.environment,
-        variables=variables,
-        image=override.image if override else None,
-        command=override.command if override else None,
-    )
-    return plan_step(config, node.step, given, facts)
-
-
-def _pipeline_parameters(pipeline: Any, node: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for parameter in pipeline.parameters:
-        value = asked.get(parameter.name, parameter.default)
-        if value is None or value == "":
-            continue
-        for target in parameter.targets:
-            name, kind, key = target.split(".", 2)
-            if name == node and kind.startswith("parameter"):
-                values[key] = value
-    return values
-
-
-def _from_edges(
-    pipeline: Any,
-    node: Any,
-    step: Any,
-    finished: Mapping[str, Finished],
-    parameters: dict[str, Any],
-    uris: dict[str, tuple[str, ...]],
-) -> dict[str, tuple[DatumFile, ...]]:
-    """Data that edges bring; parameters that edges bring go into `parameters`, replaced defaults leave `uris`."""
-    data: dict[str, tuple[DatumFile, ...]] = {}
-    for edge in pipeline.edges:
-        if edge.target_node != node.name or edge.source_node not in finished:
-            continue
-        source = finished[edge.source_node]
-        match edge.source_type, edge.target_type:
-            case "output", "input":
-                matched = tuple(f for f in source.outputs if fnmatchcase(f.name, edge.source_key))
-                if not matched and not step.inputs[edge.target_key].optional:
-                    raise ConfigError(
-                        f"no output of {edge.source_node} matches {edge.source_key} for {edge.target}"
-                    )
-                data[edge.target_key] = data.get(edge.target_key, ()) + matched
-                if node.edge_merge_mode.value == "replace":
-                    uris[edge.target_key] = ()
-            case "input", "input":
-                for given in source.spec["inputs"]:
-                    if fnmatchcase(given["name"], edge.source_key):
-                        files = tuple(from_json(DatumFile, file) for file in given["data"])
-                        data[edge.target_key] = data.get(edge.target_key, ()) + files
-                        uris[edge.target_key] = tuple(given["uris"])
-            case "metadata", "parameter":
-                if edge.source_key not in source.metadata:
-                    raise ConfigError(
-                        f"{edge.source_node} printed no {edge.source_key}, which {edge.target} needs"
-                    )
-                parameters[edge.target_key] = source.metadata[edge.source_key]
-            case "parameter", "parameter":
-                parameters[edge.target_key] = source.spec["parameters"].get(edge.source_key)
-            case "dependency", "dependency":
-                pass
-            case _:
-                raise ConfigError(
-                    f"the edge {edge.source} → {edge.target} is of a kind that is not yet supported"
-                )
-    return data

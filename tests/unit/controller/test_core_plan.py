@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from controller.core.plan import Facts, Finished, Given, graph_of, plan_node, plan_step
+from controller.core.nodes import Finished, graph_of, plan_node
+from controller.core.plan import Facts, Given, plan_step
 from schemas import codec
 from schemas.errors import ConfigError
 from schemas.messages.job import Archive, DatumFile, Job
