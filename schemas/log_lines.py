@@ -36,6 +36,11 @@ def decode(line: bytes | str) -> LogRecord:
     return LogRecord(value["seq"], value["time"], value["stream"], value["message"], value.get("more", False))
 
 
+def first_number(lines: bytes) -> int:
+    """The number of the first record in lines that `encode` made."""
+    return int(lines[len(b'{"seq":') : lines.index(b",")])
+
+
 def decode_all(text: bytes) -> Iterator[LogRecord]:
     """The records of many lines, in order. Empty lines are skipped; raises `Refused` at the first bad one."""
     for line in text.split(b"\n"):

@@ -1,1 +1,1 @@
-"""The pure part of the agent: command, environment, collect, outcome, masking."""
+"""The pure part of the agent: what a job is given and what it means when it ends. No file, socket or clock."""
