@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from controller import isolate, statuses
+from controller import isolate, live, statuses
 from controller.ports import Ports
 from ledger import attempts, executions, verdicts
 from ledger.attempts import AttemptRow
@@ -102,6 +102,7 @@ def _again(ports: Ports, row: AttemptRow, state: AttemptState, reason: str) -> b
 
 def _accept(ports: Ports, row: AttemptRow, result: Result) -> bool:
     attempt_state, execution_state = _OUTCOMES[result.outcome]
+    live.drain(ports, row.id)
     now = ports.clock()
     with ports.ledger.write() as connection:
         log_facts = codec.to_json(result.log) if result.log else None

@@ -55,7 +55,7 @@ def make(mirror: Path, sha: Sha, destination: Path, limits: Limits | None = None
     """
     draft = destination.with_name(f".{destination.name}.{secrets.token_hex(6)}")
     try:
-        with draft.open("xb") as file, _Writer(file, mirror) as writer, reading.contents(mirror, sha):
+        with draft.open("xb") as file, _Writer(file) as writer, reading.contents(mirror, sha):
             repository = _opened(mirror)
             files = _write(repository, _root(repository, sha), writer, limits or Limits())
             digest = writer.finish()
@@ -72,7 +72,7 @@ def make(mirror: Path, sha: Sha, destination: Path, limits: Limits | None = None
 
 
 def _opened(mirror: Path) -> pygit2.Repository:
-    # libgit2 would verify each object in the reading thread, which takes half as long as reading it: see _Writer.
+    # libgit2's own check takes half as long as the reading: _read does it instead.
     pygit2.settings.enable_strict_hash_verification(False)
     return pygit2.Repository(str(mirror))
 
@@ -92,7 +92,7 @@ def _write(repository: pygit2.Repository, root: pygit2.Tree, writer: "_Writer", 
         files += entry.kind is not Kind.FOLDER
         writer.write(archive.header(entry))
         if entry.size:
-            writer.write_object(item.id, content)
+            writer.write(content)
             writer.write(archive.padding(entry.size))
     writer.write(archive.END)
     return files
@@ -102,14 +102,13 @@ def _entry(repository: pygit2.Repository, item: _Item, room: int) -> tuple[Entry
     """The entry of an item, and a file's content."""
     if item.mode == FileMode.COMMIT:
         return _checked(Entry(item.path, Kind.FOLDER)), b""
-    odb = repository.odb
-    kind, size = odb.read_header(item.id)
+    kind, size = repository.odb.read_header(item.id)
     if kind != ObjectType.BLOB:
         raise ConfigError(
             f"the commit cannot be archived: {archive.show(item.path)} is no file, as its folder says"
         )
     if item.mode == FileMode.LINK:
-        target = odb.read(item.id)[1] if size <= archive.BLOCK * 8 else bytes(1)
+        target = _read(repository, item.id) if size <= archive.BLOCK * 8 else bytes(1)
         return _checked(Entry(item.path, Kind.LINK, target=target)), b""
     entry = _checked(Entry(item.path, Kind.FILE, bool(item.mode & 0o100), size))
     if size > room:
@@ -117,7 +116,7 @@ def _entry(repository: pygit2.Repository, item: _Item, room: int) -> tuple[Entry
             f"the commit's files are too large for a snapshot, {archive.show(item.path)} is one too many",
             hint="Large data belongs into a store, as an input.",
         )
-    return entry, odb.read(item.id)[1]
+    return entry, _read(repository, item.id)
 
 
 def _checked(entry: Entry) -> Entry:
@@ -179,27 +178,32 @@ def _attributes(repository: pygit2.Repository, item: _Item) -> bytes:
         raise ConfigError(
             f"{archive.show(item.path)} has {size} bytes; at most {export_ignore.LARGEST} are read"
         )
-    return repository.odb.read(item.id)[1]
+    return _read(repository, item.id)
 
 
-def _is_named(id: pygit2.Oid, content: bytes) -> bool:
+def _read(repository: pygit2.Repository, id: pygit2.Oid) -> bytes:
+    """A blob, which is what its name says: a flipped bit in the mirror is not to become a snapshot."""
+    content = repository.odb.read(id)[1]
     sha1 = hashlib.sha1(b"blob %d\0" % len(content), usedforsecurity=False)
     sha1.update(content)
-    return sha1.digest() == id.raw
+    if sha1.digest() != id.raw:
+        raise reading.damaged(Path(repository.path), f"its object {id} is not what its name says")
+    return content
 
 
 class _Writer:
-    """Verifies, digests and compresses beside the reading: all three leave Python's lock to others while they work."""
+    """Digests and compresses beside the reading: both leave Python's lock to others while they work.
 
-    def __init__(self, file: IO[bytes], mirror: Path) -> None:
+    In large batches, since the reading takes the lock back for milliseconds each time.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
         # No threads inside zstd, whose number would show in the bytes.
         compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True, threads=0)
         self._frame = compressor.stream_writer(file, closefd=False)
-        self._mirror = mirror
         self._sha256 = hashlib.sha256()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="snapshot")
         self._batch: list[bytes] = []
-        self._objects: list[tuple[pygit2.Oid, bytes]] = []
         self._gathered = 0
         self._under_way: deque[Future[None]] = deque()
 
@@ -215,10 +219,6 @@ class _Writer:
         if self._gathered >= _BATCH:
             self._hand_over()
 
-    def write_object(self, id: pygit2.Oid, content: bytes) -> None:
-        self._objects.append((id, content))
-        self.write(content)
-
     def finish(self) -> Digest:
         self._hand_over()
         while self._under_way:
@@ -229,12 +229,9 @@ class _Writer:
     def _hand_over(self) -> None:
         if len(self._under_way) > 1:
             self._under_way.popleft().result()
-        self._under_way.append(self._thread.submit(self._take, self._objects, b"".join(self._batch)))
-        self._batch, self._objects, self._gathered = [], [], 0
+        self._under_way.append(self._thread.submit(self._take, b"".join(self._batch)))
+        self._batch, self._gathered = [], 0
 
-    def _take(self, objects: list[tuple[pygit2.Oid, bytes]], data: bytes) -> None:
-        for id, content in objects:
-            if not _is_named(id, content):
-                raise reading.damaged(self._mirror, f"its object {id} is not what its name says")
+    def _take(self, data: bytes) -> None:
         self._sha256.update(data)
         self._frame.write(data)
