@@ -45,8 +45,9 @@ class Machine:
 class Terminal:
     """Lines for people. What changes often (metrics) stands on one line that is updated in place."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, timings: bool = True) -> None:
         self._console = console
+        self._timings = timings
         self._began = time.monotonic()
         self._live: Live | None = None
         self._latest: str | None = None
@@ -74,7 +75,7 @@ class Terminal:
         grid.add_column(ratio=1, overflow="fold")
         grid.add_column(justify="right", width=8)
         mark = Text(_ASCII.get(shape, shape) if self._ascii else shape, style=colour)
-        elapsed = Text(f"{time.monotonic() - self._began:.1f} s", style="dim")
+        elapsed = Text(f"{time.monotonic() - self._began:.1f} s" if self._timings else "", style="dim")
         grid.add_row(mark, Text(label, style="bold" if label else ""), Text(words, style=style), elapsed)
         return grid
 

@@ -75,6 +75,15 @@ class House:
             time.sleep(0.002)
         raise TimeoutError(f"the execution {execution_id} is not final after {PATIENCE} s")
 
+    def end_endpoints(self) -> None:
+        """End everything that serves."""
+        end = time.monotonic() + PATIENCE
+        for cluster in self.ports.clusters.values():
+            left = {observed.name for observed in cluster.observe()}
+            while left and time.monotonic() < end:
+                left = {name for name in left if not cluster.end(name)}
+                time.sleep(0.05)
+
 
 @contextlib.contextmanager
 def house(

@@ -21,8 +21,8 @@ class Person:
         self.bare = bare
         self.clone = clone
         bare.parent.mkdir(parents=True, exist_ok=True)
-        self._git("init", "--quiet", "--bare", "--initial-branch=main", str(bare), cwd=bare.parent)
-        self._git("clone", "--quiet", str(bare), str(clone), cwd=bare.parent)
+        self.git("init", "--quiet", "--bare", "--initial-branch=main", str(bare), cwd=bare.parent)
+        self.git("clone", "--quiet", str(bare), str(clone), cwd=bare.parent)
 
     def commit(self, files: Mapping[str, str | bytes], message: str = "Change") -> str:
         """Write files and commit them, without pushing; the commit."""
@@ -30,18 +30,18 @@ class Person:
             path = self.clone / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        self._git("add", "--all")
-        self._git("commit", "--quiet", "--allow-empty", "-m", message)
-        return self._git("rev-parse", "HEAD")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "-m", message)
+        return self.git("rev-parse", "HEAD")
 
     def push(self, *arguments: str) -> None:
         """Push HEAD to main, or what is said."""
-        self._git("push", "--quiet", "origin", *(arguments or ("HEAD:refs/heads/main",)))
+        self.git("push", "--quiet", "origin", *(arguments or ("HEAD:refs/heads/main",)))
 
     def tag(self, name: str, commit: str = "HEAD") -> None:
         """Make an annotated tag and push it."""
-        self._git("tag", "-a", name, "-m", f"Tag {name}", commit)
-        self._git("push", "--quiet", "origin", f"refs/tags/{name}")
+        self.git("tag", "-a", name, "-m", f"Tag {name}", commit)
+        self.git("push", "--quiet", "origin", f"refs/tags/{name}")
 
     def notes(self, commit: str) -> list[str]:
         """The lines of Luotsi's note on a commit, as the bare repository has it."""
@@ -50,7 +50,8 @@ class Person:
         )
         return done.stdout.splitlines()
 
-    def _git(self, *arguments: str, cwd: Path | None = None) -> str:
+    def git(self, *arguments: str, cwd: Path | None = None) -> str:
+        """Any other git command in the clone; what it prints."""
         environment = {**os.environ, **_WHO}
         done = subprocess.run(
             ["git", *arguments],

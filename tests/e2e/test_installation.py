@@ -185,9 +185,7 @@ def test_the_whole_path_on_postgresql_redis_and_s3(
         made.person.tag("wine@v1.0.0", sha)
         made.person.tag("wine#prod#1", sha)
         until(lambda: _serving(made), "the model serves")
-        for cluster in made.ports.clusters.values():
-            for observed in cluster.observe():
-                cluster.end(observed.name)
+        made.end_endpoints()
     client = boto3.client(
         "s3",
         endpoint_url=s3_server.address,
