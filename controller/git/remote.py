@@ -61,6 +61,10 @@ class Callbacks(pygit2.RemoteCallbacks):
             f"{shown} asks for credentials, and none are set", hint="Give this repository credentials."
         )
 
+    def certificate_check(self, certificate: None, valid: bool, host: bytes) -> bool:
+        """Only what libgit2 found valid. pygit2 would take any SSH host key, even another than the known one."""
+        return valid
+
     def push_update_reference(self, refname: str, message: str | None) -> None:
         if message is not None:
             self.rejected[refname] = message
@@ -115,7 +119,10 @@ def _translate(shown: str, error: Exception) -> LuotsiError:
     text = re.sub(r"//[^/@\s]*@", "//***@", str(error).strip("'\""))
     kind = getattr(error, "error_class", None)
     if isinstance(error, pygit2.errors.CertificateError) or (kind == _SSL and "certificate" in text):
-        return Stalled(f"{shown} has a certificate or host key that is not trusted here: {text}")
+        return Stalled(
+            f"{shown} has a certificate or host key that is not trusted here: {text}",
+            hint="For ssh, put the key that the host publishes into ~/.ssh/known_hosts.",
+        )
     if isinstance(error, pygit2.errors.AuthError) or re.search(r"authenticat|40[13]|credential", text):
         return Stalled(
             f"{shown} does not let us in: {text}", hint="See that the credentials are right and may read it."

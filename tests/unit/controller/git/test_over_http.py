@@ -9,12 +9,13 @@ from pygit2.credentials import UserPass
 from controller.git import notes
 from controller.git.mirror import Credentials, Mirror
 from controller.git.notes import Notes
+from controller.git.remote import Callbacks
 from schemas.errors import LuotsiError, Stalled, Waiting
 from schemas.messages.status import CommitStatus
 from schemas.signing import SigningKey, read_public
 from schemas.values import RefName, Sha
 from tests.builders.git_repository import GitRepository
-from tests.builders.git_server import GitServer, closed_port, serve
+from tests.builders.git_server import GitServer, closed_port, self_signed, serve
 
 MAIN = RefName("refs/heads/main")
 KEY = SigningKey.generate()
@@ -191,6 +192,21 @@ def test_a_server_that_speaks_no_git_stalls_or_waits(server: GitServer, tmp_path
     server.status = 200
     with pytest.raises((Stalled, Waiting)):
         mirror_of(server, tmp_path).look()
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_taken(bare: GitRepository, tmp_path: Path) -> None:
+    with serve(bare.path.parent, self_signed(tmp_path)) as server:
+        for credentials in (None, UserPass("ada", "secret")):
+            with pytest.raises(Stalled, match="not trusted here"):
+                mirror_of(server, tmp_path, credentials).look()
+        assert server.asked == []
+
+
+def test_a_host_key_that_is_not_known_is_not_taken() -> None:
+    """What libgit2 asks of us about `ssh://` too, where pygit2 itself says yes to every key."""
+    callbacks = Callbacks("ssh://git@example.org/x", None)
+    assert callbacks.certificate_check(None, False, b"example.org") is False
+    assert callbacks.certificate_check(None, True, b"example.org") is True
 
 
 def test_a_password_in_the_address_is_never_said(server: GitServer, tmp_path: Path) -> None:
