@@ -118,8 +118,9 @@ def test_an_extended_header_is_read_only_up_to_a_limit() -> None:
         b"a\0b",
         b".git",
         b"a/.GIT/hooks/x",
-    ]
-    + [b"a" * 256, b"/".join([b"a" * 200] * 21)],
+        b"a" * 256,
+        b"/".join([b"a" * 200] * 21),
+    ],
 )
 def test_paths_that_no_snapshot_has(path: bytes) -> None:
     assert archive.trouble(Entry(path)) is not None
