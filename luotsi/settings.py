@@ -54,13 +54,14 @@ def load(file: Path) -> Settings:
     text = path.read_text(encoding="utf-8", errors="replace")
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text) or {}
+        written = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
         raise ConfigError("the settings cannot be read", [_yaml_problem(path, error)]) from error
+    values = _resolve(written, path.parent)
     problems = [_problem(path, node, error) for error in _validator().iter_errors(values)]
     if problems:
         raise ConfigError("the settings are not valid", sorted(problems, key=lambda p: (p.line, p.column)))
-    return Settings(_resolve(values, path.parent), path)
+    return Settings(values, path)
 
 
 def schema() -> dict[str, Any]:

@@ -97,6 +97,10 @@ class Tree:
             thread.join(timeout=5)
         self._pid_file("up").unlink(missing_ok=True)
 
+    def command_of(self, part: Part) -> list[str]:
+        """What is executed for a part."""
+        return [sys.executable, "-m", "luotsi", *part.arguments]
+
     def _pid_file(self, name: str) -> Path:
         return self._workspace.folder("pids") / f"{name}.json"
 
@@ -125,7 +129,7 @@ class Tree:
             self._stopping.wait(pause)
 
     def _once(self, part: Part) -> int:
-        command = [sys.executable, "-m", "luotsi", *part.arguments]
+        command = self.command_of(part)
         with self._log_file(part).open("ab") as output:
             child = subprocess.Popen(
                 command,

@@ -1,7 +1,7 @@
 """The embedded Valkey: started once a workspace, keeps nothing on disk, outlives us, and is found again by its pid file."""
 
+import os
 import socket
-import subprocess
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -84,11 +84,20 @@ def _start(folder: Path, pid_file: Path, port: int, password: str) -> None:
     ]
     write_private(config, "\n".join(lines).encode() + b"\n")
     command = [str(get_binary_path()), str(config)]
-    with (folder / "valkey.log").open("ab") as output:
-        child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
-    processes.write(pid_file, child.pid, command)
+    # Not a child that this process waits for: it goes on when we are gone.
+    log = os.open(folder / "valkey.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    try:
+        streams = [
+            (os.POSIX_SPAWN_DUP2, nothing, 0),
+            (os.POSIX_SPAWN_DUP2, log, 1),
+            (os.POSIX_SPAWN_DUP2, log, 2),
+        ]
+        pid = os.posix_spawn(command[0], command, os.environ, file_actions=streams, setsid=True)
+    finally:
+        os.close(log)
+        os.close(nothing)
+    processes.write(pid_file, pid, command)
 
 
 def _answers(url: str) -> bool:

@@ -1,0 +1,108 @@
+"""The command: help that teaches, errors for people, exit codes."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from luotsi import cli, engines
+from luotsi.verbs.up import _name
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(list(arguments))
+    said = capsys.readouterr()
+    return int(caught.value.code or 0), said.out, said.err
+
+
+def test_help_begins_with_what_people_do_most(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    assert out.index("luotsi demo") < out.index("Verbs")
+    assert all(verb in out for verb in cli.VERBS)
+
+
+@pytest.mark.parametrize("verb", list(cli.VERBS))
+def test_every_verb_teaches_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, verb, "--help")
+    assert code == 0
+    assert "Usage: luotsi" in out
+
+
+def test_a_wrong_verb_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "fly")
+    assert code == 2
+    assert "fly" in err
+
+
+def test_wrong_settings_are_told_line_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "luotsi.yaml").write_text("nmae: x\n")
+    code, _, err = run(capsys, "status", "--settings", str(tmp_path / "luotsi.yaml"))
+    assert code == 2
+    assert "luotsi.yaml:1:1: there is no setting `nmae` here (Did you mean `name`?)" in err
+
+
+def test_doctor_says_what_is_broken_and_exits_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "luotsi.yaml").write_text(
+        "repositories: [{name: away, address: /nowhere/at/all.git}]\n"
+        "environments: [{name: local, runtime: {kind: docker, engine: 'unix:///nowhere.sock'}, agents: []}]\n"
+        "redis: redis://127.0.0.1:1/0\n"
+    )
+    code, out, _ = run(capsys, "doctor", "--json", "--settings", str(tmp_path / "luotsi.yaml"))
+    found = {finding["what"]: finding for finding in json.loads(out)}
+    assert code == 1
+    assert {what for what, finding in found.items() if finding["state"] == "broken"} == {
+        "runtime of local",
+        "Redis",
+        "repository away",
+    }
+    assert found["store system"]["state"] == "works"
+
+
+def test_a_port_in_use_is_told_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        (tmp_path / "luotsi.yaml").write_text(
+            f"web: {{listen: '{place}'}}\n"
+            "repositories: [{name: one, address: /x}]\n"
+            "environments: [{name: local, runtime: {kind: process, unsafe: true}, agents: [{name: a}]}]\n"
+        )
+        code, _, err = run(capsys, "up", "--settings", str(tmp_path / "luotsi.yaml"))
+    assert code == 3
+    assert f"{place} cannot be listened on" in err
+
+
+def test_up_without_a_repository_says_how_to_name_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, "up", "--settings", str(tmp_path / "luotsi.yaml"))
+    assert code == 2
+    assert "luotsi up --repository" in err
+
+
+def test_an_engine_that_does_not_answer_is_told(tmp_path: Path) -> None:
+    dead = tmp_path / "dead.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(dead))
+    found = engines.find(f"unix://{dead}")
+    assert found.address is None
+    assert str(dead) in found.reason
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("git@example.org:team/churn.git", "churn"),
+        ("https://example.org/team/churn/", "churn"),
+        ("/srv/git/my model.git", "my-model"),
+        ("..", "repository"),
+    ],
+)
+def test_repositories_are_named_after_their_address(address: str, name: str) -> None:
+    assert _name(address) == name

@@ -1,0 +1,75 @@
+"""luotsi.yaml: every mistake at its line, with a hint; secrets from elsewhere; defaults for all."""
+
+from pathlib import Path
+
+import pytest
+
+from luotsi import installation, settings
+from schemas.errors import ConfigError
+
+
+def problems(tmp_path: Path, text: str) -> list[tuple[int, str, str]]:
+    file = tmp_path / "luotsi.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        settings.load(file)
+    return [(problem.line, problem.message, problem.hint) for problem in caught.value.problems]
+
+
+def test_no_file_is_needed(tmp_path: Path) -> None:
+    opened = installation.opened(tmp_path / "luotsi.yaml")
+    assert opened.ledger == f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    assert [environment.name for environment in opened.environments()] == ["local"]
+    assert opened.address == "http://127.0.0.1:8470"
+
+
+def test_an_unknown_key_is_named_with_the_nearest_known_one(tmp_path: Path) -> None:
+    assert problems(tmp_path, "name: x\nrepositorys: []\n") == [
+        (2, "there is no setting `repositorys` here", "Did you mean `repositories`?")
+    ]
+
+
+def test_every_mistake_is_told_at_its_line(tmp_path: Path) -> None:
+    text = "lease: 1\nweb:\n  listen: nowhere\nrepositories:\n  - name: ok\n    address: /x\n  - nam: y\n    address: /y\n"
+    found = problems(tmp_path, text)
+    assert [line for line, _, _ in found] == [1, 3, 7, 7]
+
+
+@pytest.mark.parametrize("text", ["a: [", "- just\n- a list\n", "\t", "{a: b: c}"])
+def test_what_is_no_settings_file_is_told(tmp_path: Path, text: str) -> None:
+    assert problems(tmp_path, text)
+
+
+def test_secrets_come_from_the_environment_and_from_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASSWORD", "s3cret")
+    (tmp_path / "token").write_text("a-very-long-token\nsecond line\n")
+    file = tmp_path / "luotsi.yaml"
+    file.write_text(
+        "redis: redis://:${PASSWORD}@127.0.0.1:6379/0\n"
+        "environments: [{name: local, agents: [{name: one, token: 'file:token'}]}]\n"
+    )
+    opened = installation.opened(file)
+    assert opened.redis_url() == "redis://:s3cret@127.0.0.1:6379/0"
+    assert opened.environments()[0].agents[0].token == "a-very-long-token"
+
+
+def test_a_variable_that_is_not_set_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "luotsi.yaml"
+    file.write_text("redis: ${NOT_SET_ANYWHERE}\n")
+    with pytest.raises(ConfigError, match="NOT_SET_ANYWHERE"):
+        settings.load(file)
+
+
+def test_ids_and_tokens_are_minted_once(tmp_path: Path) -> None:
+    first = installation.opened(tmp_path / "luotsi.yaml").environments()[0]
+    again = installation.opened(tmp_path / "luotsi.yaml").environments()[0]
+    assert first == again
+    assert len(first.id) == 12
+    assert ((tmp_path / "keys" / "environments.json").stat().st_mode & 0o777) == 0o600
+
+
+def test_every_setting_has_a_place_in_the_schema_with_words() -> None:
+    documented = dict(settings.documented())
+    assert {"ledger", "web.listen", "repositories.address", "environments.runtime.kind"} <= set(documented)
