@@ -85,7 +85,7 @@ class Follower:
 
     def _runs(self, connection: Connection) -> Iterator[Event]:
         for row in connection.execute(select(runs).where(runs.c.sha == self.commit)):
-            if row.finished_at is None and self._new(("run", row.id), row.state):
+            if row.finished_at is None and row.reason and self._new(("run", row.id), row.state):
                 yield {"event": "run", "trigger": row.trigger, "state": row.state, "reason": row.reason}
 
     def _executions(self, connection: Connection) -> Iterator[Event]:

@@ -1,5 +1,7 @@
 """`luotsi agent`: the hand, alone."""
 
+import os
+import signal
 from pathlib import Path
 
 import click
@@ -35,6 +37,7 @@ def command(settings: Path | None, environment: str, name: str | None) -> None:
     entry = opened.environment(environment)
     agent = _agent(entry, name)
     kind, runtime = _runtime(entry)
+    supervise.follow_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
     main.run(
         AgentSettings(
             environment_id=entry.id,
@@ -49,8 +52,7 @@ def command(settings: Path | None, environment: str, name: str | None) -> None:
             runtime=kind,
             runtime_settings=runtime,
             shares_folder=opened.store("system")["kind"] == "folder",
-        ),
-        supervise.follow_parent,
+        )
     )
 
 
@@ -76,7 +78,8 @@ def _runtime(entry: EnvironmentEntry) -> tuple[str, dict[str, object]]:
                 f"the environment {entry.name} needs a Docker engine: {engine.reason}",
                 hint="Or set `runtime: {kind: process, unsafe: true}`, which does not isolate.",
             )
-        return "docker", {**given, "engine": engine.address}
+        rest = {key: value for key, value in given.items() if key != "engine"}
+        return "docker", {**rest, "address": engine.address}
     return kind, given
 
 
