@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -34,6 +35,11 @@ class Manners:
     say: Callable[[str], None]
     seconds: float
 
+    def patiently(self, action: Callable[[], T], seconds: float | None = -1) -> T:
+        """Try until it works: `seconds` long, None without end, by default as long as these manners say."""
+        limit = self.seconds if seconds is not None and seconds < 0 else seconds
+        return keep_trying(action, self.pause, limit, self.check, self.say)
+
 
 class Objects:
     """Objects of one attempt. Safe to share between threads."""
@@ -49,6 +55,12 @@ class Objects:
         self._known: dict[Wanted, tuple[Address, float]] = {}
         self._lock = threading.Lock()
 
+    def mannered(self, manners: Manners) -> "Objects":
+        """The same objects, with the addresses that are known, in another manner."""
+        other = Objects(self._api, self._transfer, self._attempt, self._shares_folder, manners)
+        other._known, other._lock = self._known, self._lock
+        return other
+
     def know(self, addresses: Iterable[Address], seconds: float) -> None:
         """Take in addresses that came with the claim, good for `seconds`."""
         end = time.monotonic() + seconds - min(MARGIN, seconds / 4)
@@ -59,11 +71,15 @@ class Objects:
         """Ask for all these addresses that are not known yet, in as few requests as possible."""
         missing = [each for each in dict.fromkeys(wanted) if self._fresh(each) is None]
         for start in range(0, len(missing), AT_ONCE):
-            self._ask(tuple(missing[start : start + AT_ONCE]))
+            self._manners.patiently(partial(self._ask, tuple(missing[start : start + AT_ONCE])))
 
     def stream(self, wanted: Wanted) -> Iterator[bytes]:
         """The object's bytes. One try: who reads half of it begins again."""
-        return self._transfer.stream(self._address(wanted))
+        try:
+            yield from self._transfer.stream(self._address(wanted))
+        except Stalled:
+            self._forget(wanted)
+            raise
 
     def fetch(self, wanted: Wanted, target: Path) -> Digests:
         """Write the object to a file."""
@@ -72,10 +88,7 @@ class Objects:
     def fetch_url(self, url: str, target: Path) -> Digests:
         """Write what an address of the open net gives to a file."""
         address = Address("GET", "", url)
-        return keep_trying(
-            lambda: self._transfer.fetch(address, target),
-            self._manners.pause, self._manners.seconds, self._manners.check, self._manners.say,
-        )  # fmt: skip
+        return self._manners.patiently(lambda: self._transfer.fetch(address, target))
 
     def send(
         self, wanted: Wanted, open_source: Callable[[], BinaryIO], size: int, seconds: float | None = -1
@@ -100,8 +113,7 @@ class Objects:
                 self._forget(wanted)
                 raise
 
-        limit = self._manners.seconds if seconds is not None and seconds < 0 else seconds
-        return keep_trying(once, self._manners.pause, limit, self._manners.check, self._manners.say)
+        return self._manners.patiently(once, seconds)
 
     def _address(self, wanted: Wanted) -> Address:
         return self._fresh(wanted) or self._ask((wanted,))[0]

@@ -17,8 +17,9 @@ def keep_trying(
     seconds: float | None = None,
     check: Callable[[], None] | None = None,
     say: Callable[[str], None] | None = None,
+    kinds: tuple[type[LuotsiError], ...] = (Waiting, Stalled),
 ) -> T:
-    """The first answer of `action`. `Waiting` and `Stalled` are tried again, for at most `seconds` (None: without end).
+    """The first answer of `action`. Errors of `kinds` are tried again, for at most `seconds` (None: without end).
 
     After that the last of them is raised; any other error at once. `check` may raise between tries; setting `pause`
     makes it asked at once. `say` hears about trouble once.
@@ -30,7 +31,7 @@ def keep_trying(
             check()
         try:
             return action()
-        except (Waiting, Stalled) as error:
+        except kinds as error:
             wanted = min(error.after, 60.0) if isinstance(error, Waiting) else 0.0
             wait = max(wanted, delay) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
             if end is not None and time.monotonic() + wait > end:

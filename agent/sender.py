@@ -38,6 +38,7 @@ class Sender:
         self._batch = b""
         self._window: deque[tuple[int, int]] = deque()
         self._stale = spool.mark.size > 0  # an earlier agent process sent some of it, cut into other entries
+        self._keep: int | None = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"log of {attempt}", daemon=True)
 
@@ -45,8 +46,9 @@ class Sender:
         """Begin to send."""
         self._thread.start()
 
-    def finish(self, seconds: float) -> None:
-        """Send what is left, for at most so many seconds, and end."""
+    def finish(self, seconds: float, keep: int | None = None) -> None:
+        """Send what is left, for at most so many seconds, and end. The stream then stays `keep` seconds more."""
+        self._keep = keep
         self._ending.set()
         with self._spool.grown:
             self._spool.grown.notify_all()
@@ -64,7 +66,15 @@ class Sender:
                     return
                 pause = min(pause * 2, 5.0)
             if self._ending.is_set() and self._sent >= self._spool.mark.size:
+                self._let_end()
                 return
+
+    def _let_end(self) -> None:
+        try:
+            if self._keep is not None:
+                self._streams.expire(self._environment_id, self._attempt, self._keep)
+        except RedisError:
+            return  # it ends by itself, later
 
     def _turn(self) -> None:
         if self._stale:

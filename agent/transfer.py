@@ -50,10 +50,14 @@ class Transfer:
     def fetch(self, address: Address, target: Path) -> Digests:
         """Write the object to a new file."""
         meter = Meter()
-        with target.open("wb") as file:
-            for piece in self.stream(address):
-                meter.add(piece)
-                file.write(piece)
+        try:
+            with target.open("wb") as file:
+                for piece in meter.through(self.stream(address)):
+                    file.write(piece)
+        except OSError as error:
+            raise Stalled(
+                f"this machine's disk does not take {target.name}: {error.strerror or error}"
+            ) from error
         return meter.digests()
 
     def send(self, address: Address, source: BinaryIO, size: int) -> tuple[bool, Digests]:

@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -99,12 +99,12 @@ class DockerRuntime:
             return None
         return run
 
-    def sweep(self, agent: str, known: Collection[str]) -> None:
+    def sweep(self, agent: str, is_known: Callable[[str], bool]) -> None:
         """See the port."""
         with _translated("the Docker engine does not answer"):
             for found in self._client.containers(all=True, filters={"label": f"luotsi.agent={agent}"}):
                 attempt = found["Labels"].get("luotsi.attempt", "")
-                if attempt and attempt not in known:
+                if attempt and not is_known(attempt):
                     DockerRun(self._client, attempt).remove()
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ in threads of their own, `stop` at any time from any thread, `remove` last. A st
 Drivers raise `Stalled` when a person has to act (no such image, no engine rights), `Waiting` when the engine is away.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -132,6 +132,6 @@ class Runtime(Protocol):
         """What an earlier agent process started for this attempt, running or ended; None when there is nothing."""
         ...
 
-    def sweep(self, agent: str, known: Collection[str]) -> None:
-        """End and remove what this agent left for attempts other than `known`."""
+    def sweep(self, agent: str, is_known: Callable[[str], bool]) -> None:
+        """End and remove what this agent left for attempts that are not known (any more). An attempt is known before it starts."""
         ...

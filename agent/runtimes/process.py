@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from agent.core import position
@@ -86,7 +86,7 @@ class ProcessRuntime:
         identity = _identity(own)
         return ProcessRun(attempt, own, identity) if identity else None
 
-    def sweep(self, agent: str, known: Collection[str]) -> None:
+    def sweep(self, agent: str, is_known: Callable[[str], bool]) -> None:
         """Nothing: what a process keeps lies in its attempt's folder, so there is none without."""
 
     def _inside(self, spec: Spec) -> list[str]:

@@ -8,7 +8,7 @@ What it runs outlives an agent in the same process, so that adoption can be play
 import hashlib
 import shlex
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from string import Template
 
@@ -54,10 +54,10 @@ class ScriptedRuntime:
         run = self._runs.get(attempt)
         return run.again() if run else None
 
-    def sweep(self, agent: str, known: Collection[str]) -> None:
+    def sweep(self, agent: str, is_known: Callable[[str], bool]) -> None:
         """See the port."""
         for attempt, run in list(self._runs.items()):
-            if run.agent == agent and attempt not in known:
+            if run.agent == agent and not is_known(attempt):
                 run.stop(0)
                 run.remove()
 

@@ -127,7 +127,7 @@ class TestDockerRuntime(RuntimeContract, ImagesContract):
         kept, lost = case(), case()
         kept.start("sleep 600")
         lost.start("sleep 600")
-        kept.runtime.sweep(AGENT, [kept.attempt])
+        kept.runtime.sweep(AGENT, kept.attempt.__eq__)
         assert kept.runtime.adopt(kept.attempt, kept.own) is not None
         assert kept.runtime.adopt(lost.attempt, lost.own) is None
 
