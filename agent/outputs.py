@@ -145,6 +145,8 @@ def _inside(link: Path, top: str, seen_as: str) -> Path | str:
         mode = os.lstat(real).st_mode
     except OSError:
         return "it is a link that leads nowhere"
+    if stat.S_ISLNK(mode):
+        return "it is a link that leads nowhere but in a circle"
     if stat.S_ISDIR(mode):
         return "it is a link to a directory, whose files are stored under their own names"
     return Path(real) if stat.S_ISREG(mode) else "it is a link to something that is no regular file"

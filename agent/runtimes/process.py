@@ -16,7 +16,7 @@ from agent.core import position
 from agent.runtimes import sessions
 from agent.runtimes.port import FOLDERS, Ended, Image, Piece, Places, Running, Spec, Stream
 from agent.runtimes.sessions import Identity
-from agent.runtimes.tail import Tail
+from agent.runtimes.tail import Bell, Tail
 from schemas.errors import Refused, Stalled
 
 STREAMS: tuple[Stream, ...] = ("stdout", "stderr")
@@ -77,9 +77,8 @@ class ProcessRuntime:
             file_actions=_SILENT,
             setsid=True,
         )
-        return ProcessRun(
-            spec.attempt, spec.own, Identity(pid, sessions.stat_of(pid).started, sessions.boot())
-        )
+        identity = Identity(pid, sessions.stat_of(pid).started, sessions.boot())
+        return ProcessRun(spec.attempt, spec.own, identity, is_known=True)
 
     def adopt(self, attempt: str, own: Path) -> Running | None:
         """See the port. Without an identity file nothing was started, or it died before it could run anything."""
@@ -104,13 +103,12 @@ class ProcessRuntime:
 class ProcessRun:
     """See the port."""
 
-    def __init__(self, attempt: str, own: Path, identity: Identity) -> None:
+    def __init__(self, attempt: str, own: Path, identity: Identity, is_known: bool = False) -> None:
+        self._is_known = is_known  # the shell has been seen alive, so that its session's number is its own
         self._attempt = attempt
         self._own = own
         self._identity = identity
-        self._left, self._leave = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._over, self._end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._pipes = [self._left, self._leave, self._over, self._end]
+        self._left, self._over = Bell(), Bell()
         self._ended = threading.Event()
         self._is_left = threading.Event()
         self._stopping = threading.Lock()
@@ -122,38 +120,40 @@ class ProcessRun:
     def wait(self) -> Ended:
         """See the port."""
         while not self._is_left.is_set():
-            if _reap(self._identity.pid) == LOCKED:
+            if _exit_code(self._identity.pid) == LOCKED:
                 # A shell that an earlier agent process started was only slow: it is the one that runs the command.
-                self._identity = _identity(self._own) or self._identity
+                _reap(self._identity.pid)
+                self._identity, self._is_known = _identity(self._own) or self._identity, False
             if not self._identity.alive():
                 break
-            sessions.wait_for(self._identity.pid, self._left)
+            self._is_known = True
+            sessions.wait_for(self._identity.pid, self._left.descriptor)
         if not self._ended.is_set():
             if not self._is_left.is_set():
                 self._kill_all()
+                _reap(self._identity.pid)
             self._over_now()
         return Ended(None, "the agent let go of it") if self._is_left.is_set() else self._exit()
 
     def stop(self, grace: float) -> None:
         """See the port."""
         with self._stopping:
-            sessions.ask_to_end(self._attempt, self._identity.pid)
-            if not self._ended.wait(grace) and self._identity.alive():
-                self._kill_all(spare=self._identity.pid)
+            if self._identity.alive():
+                sessions.ask_to_end(self._attempt, self._identity.pid, self._identity.pid)
+                if not self._ended.wait(grace):
+                    self._kill_all(spare=self._identity.pid)
 
     def leave(self) -> None:
         """See the port."""
         self._is_left.set()
-        os.write(self._leave, b"1")
+        self._left.ring()
         self._over_now()
 
     def remove(self) -> None:
         """See the port: its files go with the attempt's folder."""
-        while self._pipes:
-            os.close(self._pipes.pop())
 
     def _pieces(self) -> Iterator[Piece]:
-        tail = Tail({stream: self._own / stream for stream in STREAMS}, self._over)
+        tail = Tail({stream: self._own / stream for stream in STREAMS}, self._over.descriptor)
         try:
             while True:
                 over = self._ended.is_set()
@@ -169,13 +169,13 @@ class ProcessRun:
     def _kill_all(self, spare: int = 0) -> None:
         """Until none is left: who forks as fast as we look is found in the next round. Bounded: some cannot be ended."""
         for _ in range(500):
-            if not sessions.kill(self._attempt, self._identity.pid, spare):
+            if not sessions.kill(self._attempt, self._identity.pid if self._is_known else 0, spare):
                 return
             self._is_left.wait(0.01)
 
     def _over_now(self) -> None:
         self._ended.set()
-        os.write(self._end, b"1")
+        self._over.ring()
 
     def _exit(self) -> Ended:
         try:
@@ -223,10 +223,18 @@ def _identity(own: Path) -> Identity | None:
     return Identity(stat.pid, stat.started, boot)
 
 
-def _reap(pid: int) -> int | None:
-    """The exit code of a child of ours that has ended; None for one that has not, or is another's."""
+def _exit_code(pid: int) -> int | None:
+    """The exit code of a child of ours that has ended, which stays a zombie, so that its number stays its own."""
     try:
-        found, status = os.waitpid(pid, os.WNOHANG)
+        found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
         return None
-    return os.waitstatus_to_exitcode(status) if found else None
+    return found.si_status if found and found.si_code == os.CLD_EXITED else None
+
+
+def _reap(pid: int) -> None:
+    """Let a child of ours that has ended go."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return

@@ -77,19 +77,27 @@ def stat_of(pid: int) -> Stat:
 
 
 def belonging(attempt: str, session: int) -> Iterator[Stat]:
-    """The live processes of an attempt: in its session, or marked by its variable."""
+    """The live processes of an attempt: marked by its variable, or in `session`, unless that is 0.
+
+    A session counts only while its first process is known to be there, or to have just ended: its number belongs to
+    others later, and 0 belongs to the kernel and to all who were started outside of this container.
+    """
     mark = f"{MARK}={attempt}".encode()
     for entry in _PROC.iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         found = stat_of(int(entry.name))
-        if found.runs and (found.session == session or _is_marked(entry, mark)):
+        if (
+            found.runs
+            and found.pid > 1
+            and ((session > 1 and found.session == session) or _is_marked(entry, mark))
+        ):
             yield found
 
 
-def ask_to_end(attempt: str, session: int) -> None:
-    """SIGTERM to all but the session's first process, and but shells that wait for a child which is told itself."""
-    found = [process for process in belonging(attempt, session) if process.pid != session]
+def ask_to_end(attempt: str, session: int, spare: int) -> None:
+    """SIGTERM to all but `spare`, and but shells that wait for a child which is told itself."""
+    found = [process for process in belonging(attempt, session) if process.pid != spare]
     parents = {process.parent for process in found}
     for process in found:
         if process.pid in parents and process.name in SHELLS and not _catches_sigterm(process.pid):

@@ -15,6 +15,20 @@ _IN_NONBLOCK = os.O_NONBLOCK
 _IN_CLOEXEC = os.O_CLOEXEC
 
 
+class Bell:
+    """A flag that a wait for files can hear: once rung, `descriptor` stays readable."""
+
+    def __init__(self) -> None:
+        self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    def ring(self) -> None:
+        """Wake all who wait for it."""
+        os.eventfd_write(self.descriptor, 1)
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
 class Tail:
     """Reads several growing files. `wake` is a file descriptor that ends a wait when it becomes readable."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.messages.claim import Order
-from schemas.messages.job import Input
+from schemas.messages.job import DatumFile, Input
 from stores import keys
 from tests.builders import agent_jobs
 from tests.builders.agent_house import AgentHouse
@@ -85,7 +85,7 @@ class TestGoodEnds:
     def test_two_steps_hand_a_file_on(self, house: AgentHouse, web: AgentWeb) -> None:
         first = house.run('echo 42 > "$VH_OUTPUTS_DIR/model.json"')
         [output] = first.outputs
-        datum = agent_jobs.DatumFile(output.datum, output.name, output.key, output.size, output.sha256)
+        datum = DatumFile(output.datum, output.name, output.key, output.size, output.sha256)
         second = house.run("true", inputs=(Input("model", data=(datum,)),))
         [placed] = second.inputs
         assert (placed.input, placed.name, placed.uri) == ("model", "model.json", f"datum://{output.datum}")
