@@ -74,6 +74,7 @@ def open_ledger(address: str, read_only: bool = False) -> Ledger:
     if url.get_backend_name() == "sqlite":
         if url.database and url.database != ":memory:":
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            Path(url.database).touch(mode=0o600)
         engines = (_sqlite(url, read_only=False), _sqlite(url, read_only=True))
     else:
         engines = (

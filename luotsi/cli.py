@@ -14,6 +14,7 @@ VERBS = {
     "up": "all parts in one process tree, for your repositories",
     "doctor": "what works here and what does not, and why",
     "status": "what runs, waits, failed and serves",
+    "cancel": "stop an execution",
     "controller": "watch, decide, act",
     "agent": "take work of one environment and run it",
     "web": "pages, deliveries and the agents' API",

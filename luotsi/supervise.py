@@ -24,6 +24,7 @@ log = structlog.get_logger()
 FIRST_PAUSE = 0.3
 LONGEST_PAUSE = 10.0
 TENDED = 2.0
+PARENT_PACE = 0.3
 STEADY = 30.0
 """Seconds after which a process that ran counts as well again."""
 
@@ -152,12 +153,19 @@ class Tree:
 def follow_parent(stop: Callable[[], None]) -> None:
     """Call `stop` when the process that started this one is gone. Only parts of a tree have such a parent."""
     parent = int(os.environ.get("LUOTSI_PARENT", "0"))
-    if not parent or os.getppid() != parent:
-        return
+    if parent and os.getppid() == parent:
+        _when_gone(parent, stop)
 
+
+def end_with_server() -> None:
+    """For a server's worker process: end at once when the server was killed and can end nobody any more."""
+    _when_gone(os.getppid(), lambda: os._exit(1))
+
+
+def _when_gone(parent: int, then: Callable[[], None]) -> None:
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(0.5)
-        stop()
+            time.sleep(PARENT_PACE)
+        then()
 
     threading.Thread(target=watch, name="parent", daemon=True).start()

@@ -29,6 +29,8 @@ def tree_of(opened: Installation) -> Tree:
         tend=opened.redis_url if opened.embedded_redis else None,
     )
     tree.claim()
+    opened.workspace.signing_key()
+    opened.environments()
     opened.redis_url()
     wiring.ledger(opened).close()
     return tree

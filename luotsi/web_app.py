@@ -6,7 +6,7 @@ from dashboard.app import blueprint as pages
 from dashboard.parts import DashboardParts
 from forges.port import Forge
 from ledger import agents
-from luotsi import installation, logs, wiring
+from luotsi import installation, logs, supervise, wiring
 from luotsi.installation import Installation
 from queues import wake
 from queues.connection import connect
@@ -18,6 +18,7 @@ from webhooks.parts import WebParts
 def create() -> Flask:
     """Build the application from the settings file that LUOTSI_SETTINGS names. Run by each granian worker."""
     logs.configure("web")
+    supervise.end_with_server()
     return build(installation.opened(None))
 
 

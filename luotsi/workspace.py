@@ -30,14 +30,14 @@ class Workspace:
         """The controller's key, made on first use."""
         path = self.folder("keys") / "signing.pem"
         if not path.exists():
-            write_private(path, SigningKey.generate().to_pem())
+            write_private(path, SigningKey.generate().to_pem(), absent=True)
         return SigningKey.from_pem(path.read_bytes())
 
     def secret(self, name: str) -> str:
         """A random secret of this installation, made on first use (43 URL-safe characters)."""
         path = self.folder("keys") / f"{name}.secret"
         if not path.exists():
-            write_private(path, secrets.token_urlsafe(32).encode())
+            write_private(path, secrets.token_urlsafe(32).encode(), absent=True)
         return path.read_text(encoding="ascii").strip()
 
     def environment_id(self, name: str) -> str:
@@ -50,11 +50,19 @@ class Workspace:
         return known[name]
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner reads, whole or not at all."""
+def write_private(path: Path, data: bytes, absent: bool = False) -> None:
+    """Write a file that only its owner reads, whole or not at all. With `absent`, of several writers the first one wins."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    Path(temporary).replace(path)
+    if not absent:
+        Path(temporary).replace(path)
+        return
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        Path(temporary).unlink()

@@ -250,10 +250,16 @@ def _say(
     return [content]
 
 
-def serve(listen_host: str, port: int, routes_file: Path, threads: int = 64) -> None:
+def serve(
+    listen_host: str,
+    port: int,
+    routes_file: Path,
+    threads: int = 64,
+    on_worker: Callable[[], None] | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT, in this process. Each request that is being answered holds a thread.
 
-    Raises `OSError` where the port is in use.
+    `on_worker` (a function of a module) is called in the process that answers, before it does. Raises `OSError` where the port is in use.
     """
     from granian.constants import Interfaces
     from granian.log import LogLevels
@@ -273,4 +279,10 @@ def serve(listen_host: str, port: int, routes_file: Path, threads: int = 64) -> 
         respawn_failed_workers=True,
         log_level=LogLevels.error,
     )
-    server.serve(target_loader=partial(Gateway, routes_file), wrap_loader=False)
+    server.serve(target_loader=partial(_worker, routes_file, on_worker), wrap_loader=False)
+
+
+def _worker(routes_file: Path, on_worker: Callable[[], None] | None) -> Gateway:
+    if on_worker is not None:
+        on_worker()
+    return Gateway(routes_file)

@@ -89,6 +89,7 @@ def _attempts(opened: Installation) -> Iterator[tuple[str, Callable[[], str]]]:
         yield f"store {name}", lambda name=name: _store(opened, name)  # type: ignore[misc]  # bound now, called later
     for entry in opened.settings.get("repositories", default=[]):
         yield f"repository {entry['name']}", lambda entry=entry: _repository(opened, entry)  # type: ignore[misc]  # the same
+    yield "statuses", lambda: _statuses(opened)
     yield "web side", lambda: _web(opened)
 
 
@@ -156,6 +157,26 @@ def _repository(opened: Installation, entry: dict[str, str]) -> str:
 
     watched = next(w for w in controller_settings(opened).repositories if w.name == entry["name"])
     return f"{len(refs_of(watched.address))} branches and tags at {watched.address.split('@')[-1]}"
+
+
+def _statuses(opened: Installation) -> str:
+    """Whether what was said about commits reached the repositories; where we may not push, this says so."""
+    from sqlalchemy import func, select
+
+    from ledger.database import open_ledger
+    from ledger.tables import statuses
+
+    if opened.ledger.startswith("sqlite") and not (opened.workspace.root / "ledger.sqlite").exists():
+        return "nothing was said yet"
+    ledger = open_ledger(opened.ledger, read_only=True)
+    with ledger.read() as connection:
+        waiting = connection.execute(
+            select(func.count(), func.max(statuses.c.trouble)).where(statuses.c.trouble.is_not(None))
+        ).one()
+    ledger.close()
+    if waiting[0]:
+        raise OSError(f"{waiting[0]} could not be written into their repository: {waiting[1]}")
+    return "all that was said is in the repositories"
 
 
 def _web(opened: Installation) -> str:

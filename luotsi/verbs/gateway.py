@@ -1,11 +1,14 @@
 """`luotsi gateway`: one stable address for everything that the local cluster serves."""
 
+import os
+import signal
 from pathlib import Path
 
 import click
 
-from luotsi import installation, logs
+from luotsi import installation, logs, supervise
 from luotsi.options import settings_option
+from luotsi.verbs.web import check_free
 from schemas.errors import ConfigError
 
 
@@ -20,4 +23,7 @@ def command(settings: Path | None) -> None:
     place = opened.gateway()
     if place is None:
         raise ConfigError("the settings have no local cluster")
-    gateway.serve(*place, opened.workspace.folder("cluster") / "routes.json")
+    check_free(*place)
+    supervise.follow_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    routes = opened.workspace.folder("cluster") / "routes.json"
+    gateway.serve(*place, routes, on_worker=supervise.end_with_server)

@@ -1,6 +1,7 @@
 """`luotsi web`: pages, deliveries and the agents' API, served by granian."""
 
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def serve(target: str, host: str, port: int, threads: int, factory: bool) -> Non
         factory=factory,
         websockets=False,
     )
-    supervise.follow_parent(lambda: os.kill(os.getpid(), 15))
+    supervise.follow_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
     server.serve()
 
 

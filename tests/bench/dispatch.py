@@ -4,16 +4,18 @@ import multiprocessing
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from redis import Redis
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy import select
 
-from controller import dispatch
+from controller import dispatch, results
 from ledger.tables import attempts
 from tests.bench.frame import Row
-from tests.builders.house import House, house
+from tests.builders.house import PACE, House, house
+from tests.parts.process import until
 
 TIMES = 60
 WARM = 5
@@ -50,29 +52,17 @@ def _ours(made: House) -> float:
     created = made.create("none")
     began = made.ports.ledger.now()
     dispatch.dispatch(made.ports)
-    made_end = time.monotonic() + 30
-    while time.monotonic() < made_end:
-        with made.ports.ledger.read() as connection:
-            claimed = connection.execute(
-                select(attempts.c.claimed_at).where(attempts.c.execution_id == created.id)
-            ).scalar()
-        if claimed is not None:
-            _finish(made, created.id)
-            return float(1000 * (claimed - began).total_seconds())
-        time.sleep(0.002)
-    raise TimeoutError("the wake-up was never claimed")
+    until(lambda: _claimed(made, created.id), pace=PACE)
+    # The execution ends before the next wake-up, so that that one finds an idle agent too.
+    until(lambda: results.collect(made.ports), pace=PACE)
+    return float(1000 * (_claimed(made, created.id) - began).total_seconds())
 
 
-def _finish(made: House, execution_id: str) -> None:
-    """Let the execution end, so that the next wake-up finds an idle agent."""
-    from controller import results
-
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        if results.collect(made.ports):
-            return
-        time.sleep(0.005)
-    raise TimeoutError(f"the execution {execution_id} never ended")
+def _claimed(made: House, execution_id: str) -> Any:
+    with made.ports.ledger.read() as connection:
+        return connection.execute(
+            select(attempts.c.claimed_at).where(attempts.c.execution_id == execution_id)
+        ).scalar()
 
 
 def _theirs(redis: "Redis", queue: Queue) -> float:

@@ -1,15 +1,15 @@
 """A whole installation for tests and bench: real processes, an embedded Valkey, a SQLite ledger, one repository."""
 
 import contextlib
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import yaml
 
 from controller import loop
+from controller.inference.port import Cluster
 from controller.ports import Ports
-from ledger import executions, observations, repositories, verdicts
+from ledger import agents, executions, observations, repositories, verdicts
 from ledger.executions import ExecutionRow, NewExecution
 from luotsi import installation, tree, valkey, wiring
 from luotsi.installation import Installation
@@ -19,8 +19,12 @@ from schemas import codec, moments
 from schemas.messages.job import Archive
 from schemas.states import FINAL_EXECUTION
 from tests.builders.person import Person
+from tests.parts.process import until
 
 PATIENCE = 60.0
+NAME = "bench"
+PACE = 0.002
+"""Seconds between two looks at an execution: less than what the bench measures."""
 
 
 class House:
@@ -43,7 +47,8 @@ class House:
     def create(self, image: str, command: str = "true") -> ExecutionRow:
         """An execution of one command at the repository's commit, queued in the ledger."""
         with self.ports.ledger.read() as connection:
-            repository = repositories.watched(connection)[0]
+            repository = repositories.by_name(connection, NAME)
+            assert repository is not None
             project = repositories.projects_of(connection, repository.id)[0]
             sha = next(iter(observations.heads(connection, repository.id).values()))
             snapshot = verdicts.snapshot(connection, repository.id, sha)
@@ -65,24 +70,25 @@ class House:
             return executions.create(connection, new, moments.now())
 
     def wait(self, execution_id: str) -> ExecutionRow:
-        """The execution, once it is final. Polled every 2 ms: less than what is measured."""
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            with self.ports.ledger.read() as connection:
-                row = executions.by_id(connection, execution_id)
-            if row.state in FINAL_EXECUTION:
-                return row
-            time.sleep(0.002)
-        raise TimeoutError(f"the execution {execution_id} is not final after {PATIENCE} s")
+        """The execution, once it is final."""
+        until(
+            lambda: self._execution(execution_id).state in FINAL_EXECUTION, PATIENCE, execution_id, pace=PACE
+        )
+        return self._execution(execution_id)
+
+    def _execution(self, execution_id: str) -> ExecutionRow:
+        with self.ports.ledger.read() as connection:
+            return executions.by_id(connection, execution_id)
 
     def end_endpoints(self) -> None:
         """End everything that serves."""
-        end = time.monotonic() + PATIENCE
         for cluster in self.ports.clusters.values():
-            left = {observed.name for observed in cluster.observe()}
-            while left and time.monotonic() < end:
-                left = {name for name in left if not cluster.end(name)}
-                time.sleep(0.05)
+            names = [observed.name for observed in cluster.observe()]
+
+            def ended(cluster: Cluster = cluster, names: list[str] = names) -> bool:
+                return all(map(cluster.end, names))
+
+            until(ended, PATIENCE, "the end of the endpoints")
 
 
 @contextlib.contextmanager
@@ -127,20 +133,14 @@ def house(
 
 def _ready(made: House, controller: bool) -> None:
     """Wait until the commit has its snapshot and the agent was heard of."""
-    from ledger import agents
 
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
+    def ready() -> bool:
         if not controller:
             loop.turn(made.ports, set())
         with made.ports.ledger.read() as connection:
-            judged = not verdicts.unjudged(connection, 1) and observations.heads(
-                connection, repositories.watched(connection)[0].id
-            )
+            bench = repositories.by_name(connection, NAME)
+            seen = bench is not None and observations.heads(connection, bench.id)
             alive = agents.free_slots(connection, moments.now().replace(year=2000))
-        if judged and alive:
-            return
-        time.sleep(0.05)
-    raise TimeoutError(
-        f"the installation is not ready after {PATIENCE} s; logs: {made.opened.workspace.root / 'logs'}"
-    )
+            return bool(seen and alive and not verdicts.unjudged(connection, 1))
+
+    until(ready, PATIENCE, f"the installation in {made.opened.workspace.root}")

@@ -15,6 +15,7 @@ from luotsi import processes, valkey
 from luotsi.workspace import Workspace
 from tests.e2e.demo_process import NO_ENGINE, Demo
 from tests.parts.docker_engine import DockerEngine
+from tests.parts.process import until
 
 
 @pytest.fixture(params=["docker", "process"])
@@ -60,6 +61,20 @@ def check(summary: dict[str, Any], workspace: Path, runtime: str) -> None:
     assert [json.loads(note)["context"] for note in notes] == ["luotsi/config", "luotsi/train"]
     assert summary["promotion"]["version"] == "v0.1.0"
     assert len(summary["prediction"]["predictions"]) == 3
+    until(lambda: not left_behind(workspace), 5, "the end of all that it started")
+
+
+def left_behind(workspace: Path) -> list[str]:
+    """Command lines of processes that still have to do with the workspace."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(workspace) in command:
+            found.append(command)
+    return found
 
 
 def attempts(workspace: Path) -> list[tuple[str, int]]:

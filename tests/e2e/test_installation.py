@@ -1,7 +1,6 @@
 """An installation of real processes: many commits at once, bad commits beside good ones, and the parts of a larger one."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from sqlalchemy import func, select
 
 from ledger.tables import executions, promotions, runs, verdicts
 from tests.builders.house import House, house
+from tests.parts import process
 from tests.parts.docker_engine import DockerEngine
 from tests.parts.postgres import Postgres
 from tests.parts.redis_server import RedisServer
@@ -34,11 +34,8 @@ CONFIG = """
 
 
 def until(done: Callable[[], object], what: str) -> None:
-    """Poll: nobody tells a test when another process is done."""
-    end = time.monotonic() + PATIENCE
-    while not done():
-        assert time.monotonic() < end, f"gave up waiting until {what}"
-        time.sleep(0.05)
+    """Nobody tells a test when another process is done."""
+    process.until(done, PATIENCE, what)
 
 
 def contexts(made: House, commit: str) -> dict[str, str]:
@@ -121,7 +118,7 @@ def test_a_bad_step_is_told_and_the_rest_goes_on(plain: House, command: str, sta
 def test_a_step_whose_image_does_not_exist_says_so(tmp_path: Path, docker_engine: DockerEngine) -> None:
     runtime: dict[str, object] = {"kind": "docker", "engine": docker_engine.address}
     with house(tmp_path, runtime) as made:
-        config = CONFIG.format(name="bad", command="true").replace(
+        config = CONFIG.format(name="bad", command="exit 0").replace(
             "image: none", "image: localhost:1/no/such:image"
         )
         sha = made.person.commit({"valohai.yaml": config})

@@ -30,8 +30,8 @@ def is_refusal(text: str) -> bool:
     return any(words in text.lower() for words in REFUSALS)
 
 
-def until(ready: Callable[[], bool], seconds: float = 30.0, what: str = "it") -> None:
-    """Asks again and again until `ready` says yes; an exception of it counts as no, and is told at the deadline."""
+def until(ready: Callable[[], object], seconds: float = 30.0, what: str = "it", pace: float = 0.05) -> None:
+    """Asks every `pace` seconds until `ready` says yes; an exception of it counts as no, and is told at the deadline."""
     deadline = time.monotonic() + seconds
     last: Exception | None = None
     while time.monotonic() < deadline:
@@ -40,7 +40,7 @@ def until(ready: Callable[[], bool], seconds: float = 30.0, what: str = "it") ->
                 return
         except Exception as error:  # noqa: BLE001 - a server that is still starting fails in any way it likes
             last = error
-        time.sleep(0.05)
+        time.sleep(pace)
     raise TimeoutError(f"{what} was not ready after {seconds:g} s{f': {last}' if last else ''}")
 
 

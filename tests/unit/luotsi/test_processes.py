@@ -2,8 +2,7 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from luotsi import processes, valkey
 from luotsi.supervise import Part, Tree
 from luotsi.workspace import Workspace
 from schemas.errors import Stalled
+from tests.parts.process import until
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
@@ -23,13 +23,6 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     yield child
     child.kill()
     child.wait()
-
-
-def until(done: Callable[[], object]) -> None:
-    end = time.monotonic() + 20
-    while not done():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_a_pid_file_names_one_process_only(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
