@@ -126,14 +126,15 @@ def keep_lost_log(folder: AttemptFolder, lost: Path) -> None:
         old.unlink(missing_ok=True)
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write a small file durably and in one step."""
+def write_file(path: Path, data: bytes, durable: bool = False) -> None:
+    """Write a small file in one step. It outlives a kill of this process; if `durable`, also a power cut."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -87,6 +87,7 @@ class Agent:
             folder = AttemptFolder(self._root / job.attempt)
             folder.receive(envelope)
             attempt = self._attempts[job.attempt] = Attempt(self._tools, folder, job)
+        self._slots.use()
         self._begin(attempt, attempt.run)
         return True
 

@@ -105,7 +105,7 @@ def write_result(
         events=tuple(events[:MAX_EVENTS])
         + (("more events were left out",) if len(events) > MAX_EVENTS else ()),
     )
-    write_file(folder.result, codec.write(result))
+    write_file(folder.result, codec.write(result), durable=True)
 
 
 def send_result(tools: Tools, job: Job, folder: AttemptFolder, objects: Objects, orders: Orders) -> None:

@@ -35,14 +35,14 @@ _log = logging.getLogger("luotsi.queue")
 
 
 class Slots(Protocol):
-    """What the worker asks before it takes a wake-up, and gives back when the wake-up came to nothing."""
+    """What the worker asks before it takes a wake-up."""
 
-    def acquire(self, timeout: float) -> bool:
-        """Take a free slot, waiting for one at most `timeout` seconds."""
+    def offer(self, timeout: float) -> bool:
+        """Set a free slot aside for the next wake-up, waiting for one at most `timeout` seconds."""
         ...
 
-    def release(self) -> None:
-        """Give a slot back."""
+    def withdraw(self) -> None:
+        """No wake-up took the slot: it is free again."""
         ...
 
 
@@ -65,9 +65,9 @@ class WakeupWorker(SimpleWorker):
         self._every, self._beaten = beat, float("-inf")
 
     def listen(self, slots: Slots, handler: Callable[[str], bool], stop: threading.Event) -> None:
-        """Until `stop`: take a slot, then a wake-up, and give its envelope to `handler`.
+        """Until `stop`: set a slot aside, take a wake-up, and give its envelope to `handler`.
 
-        `handler` returns at once. True: it keeps the slot and releases it later. False, or any error: the slot is free.
+        `handler` returns at once. True: the slot is used now. False, or any error: the slot is free again.
         """
         pause = 0.2
         while not stop.is_set():
@@ -94,7 +94,7 @@ class WakeupWorker(SimpleWorker):
             return
 
     def _turn(self, slots: Slots, handler: Callable[[str], bool], stop: threading.Event) -> None:
-        if not slots.acquire(timeout=1.0):
+        if not slots.offer(timeout=1.0):
             return
         kept = False
         try:
@@ -103,7 +103,7 @@ class WakeupWorker(SimpleWorker):
                 kept = self._hand_on(job, handler)
         finally:
             if not kept:
-                slots.release()
+                slots.withdraw()
 
     def _take(self, stop: threading.Event) -> WakeupJob | None:
         source = self.queues[0]

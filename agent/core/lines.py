@@ -53,8 +53,7 @@ class Splitter:
         head, found, last = text.removesuffix(b"\r").rpartition(b"\r")
         if found:
             yield from self._updates(head)
-        if last or not found:
-            yield from self._pieces(last)
+        yield from self._pieces(last)
 
     def _updates(self, text: bytes) -> Iterator[Line]:
         for update in text.split(b"\r"):

@@ -220,6 +220,7 @@ def _fault(status: int, words: str) -> tuple[int, bytes]:
 def _handler(web: AgentWeb) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

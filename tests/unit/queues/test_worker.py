@@ -29,10 +29,10 @@ class CountedSlots:
     def __init__(self, free: int) -> None:
         self._free = threading.Semaphore(free)
 
-    def acquire(self, timeout: float) -> bool:
+    def offer(self, timeout: float) -> bool:
         return self._free.acquire(timeout=timeout)
 
-    def release(self) -> None:
+    def withdraw(self) -> None:
         self._free.release()
 
 
@@ -96,7 +96,7 @@ def test_nothing_is_taken_without_a_free_slot(redis: Redis, own: Redis) -> None:
         wakeups.send(ENVIRONMENT, EXECUTION, 2, 1, "second")
         wakeups.send(ENVIRONMENT, EXECUTION, 3, 1, "third")
         assert wakeups.queued(ENVIRONMENT) == {(EXECUTION, 2, 1), (EXECUTION, 3, 1)}
-        slots.release()
+        slots.withdraw()
         assert heard.get() == "second"
         assert wakeups.queued(ENVIRONMENT) == {(EXECUTION, 3, 1)}
 
@@ -199,9 +199,9 @@ def test_stopping_does_not_wait_for_the_queue(redis: Redis, own: Redis) -> None:
     waiting = threading.Event()
 
     class Watched(CountedSlots):
-        def acquire(self, timeout: float) -> bool:
+        def offer(self, timeout: float) -> bool:
             waiting.set()
-            return super().acquire(timeout)
+            return super().offer(timeout)
 
     with listening(own, Watched(1), lambda _: True):
         assert waiting.wait(10)
