@@ -7,6 +7,7 @@ done by hand, not through JSON Schema, because thousands of lines a second pass 
 import json
 import re
 from collections.abc import Iterator
+from json.encoder import encode_basestring
 
 from schemas.errors import Refused
 from schemas.messages.log import LogRecord
@@ -14,15 +15,17 @@ from schemas.messages.log import LogRecord
 STREAMS = frozenset({"stdout", "stderr", "status"})
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?\+00:00\Z")
 _KEYS = frozenset({"seq", "time", "stream", "message", "more"})
-_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_MORE = ',"more":true'
 
 
 def encode(record: LogRecord) -> bytes:
     """One line with its newline. Characters that UTF-8 cannot hold (lone surrogates) become `?`."""
-    value = {"seq": record.seq, "time": record.time, "stream": record.stream, "message": record.message}
-    if record.more:
-        value["more"] = True
-    return _dump(value).encode("utf-8", "replace") + b"\n"
+    # Put together by hand: only the message needs quoting, and this is three times as fast.
+    line = (
+        f'{{"seq":{record.seq},"time":"{record.time}","stream":"{record.stream}",'
+        f'"message":{encode_basestring(record.message)}{_MORE if record.more else ""}}}\n'
+    )
+    return line.encode("utf-8", "replace")
 
 
 def decode(line: bytes | str) -> LogRecord:
