@@ -5,7 +5,9 @@ claim -> prepare -> run -> outputs -> log -> result -> finish; the folder's stat
 """
 
 import logging
+import threading
 from collections.abc import Mapping
+from functools import partial
 
 from agent import run, seal
 from agent.core.masking import Masker
@@ -27,6 +29,9 @@ LOG_KEPT = 3600
 
 LAST_LINES = 5.0
 """Seconds at the end in which the live log may catch up."""
+
+ABANDON_PATIENCE = 600.0
+"""Seconds that an engine which is away is waited for, to end what is no longer ours."""
 
 _log = logging.getLogger("luotsi.agent")
 
@@ -73,7 +78,8 @@ class Attempt:
         """Stop everything of an attempt that was lost, keep its log aside, and forget it. Never raises."""
         try:
             masker = None if self._secrets is None else Masker(self._secrets.values())
-            run.end(self._tools, self._folder, masker)
+            end = partial(run.end, self._tools, self._folder, masker)
+            keep_trying(end, threading.Event(), ABANDON_PATIENCE, say=_log.warning, kinds=(Waiting,))
             keep_lost_log(self._folder, self._tools.settings.folder / "lost")
             self._folder.remove()
         except (LuotsiError, OSError) as error:

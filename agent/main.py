@@ -178,6 +178,10 @@ def run(settings: AgentSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     agent.run(stop)
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        # A transfer that hangs must not keep the process: everything on disk is as the next one needs it.
+        logging.shutdown()
+        os._exit(0)
 
 
 class _alone:  # noqa: N801 - used as a function

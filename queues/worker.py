@@ -69,16 +69,18 @@ class WakeupWorker(SimpleWorker):
 
         `handler` returns at once. True: the slot is used now. False, or any error: the slot is free again.
         """
-        pause = 0.2
+        pause, away = 0.2, False
         while not stop.is_set():
             try:
                 self._beat()
+                if away:
+                    _log.info("Redis is there again")
+                pause, away = 0.2, False
                 self._turn(slots, handler, stop)
-                pause = 0.2
             except RedisError as error:
-                if not stop.is_set():
-                    _log.warning("Redis cannot be reached (%s); trying again in %.1f s", error, pause)
-                self._beaten = float("-inf")
+                if not (away or stop.is_set()):
+                    _log.warning("Redis cannot be reached, which is tried again: %s", error)
+                away, self._beaten = True, float("-inf")
                 stop.wait(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
                 pause = min(pause * 2, 10.0)
         self._leave()

@@ -8,11 +8,9 @@ from tests.builders.agent_house import AgentHouse
 from tests.builders.agent_web import AgentWeb
 
 
-def build(**changes: object) -> Build:
+def build() -> Build:
     model = agent_jobs.datum("model.json", b"{}")
-    return Build(
-        "wine", "v1.0.0", "predict", "python:3.12", "python serve.py", 8000, {"model.json": model}, **changes
-    )  # type: ignore[arg-type]
+    return Build("wine", "v1.0.0", "predict", "python:3.12", "python serve.py", 8000, {"model.json": model})
 
 
 def test_a_bundle_where_there_is_no_engine(house: AgentHouse, web: AgentWeb) -> None:
