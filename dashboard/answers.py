@@ -1,6 +1,7 @@
 """How every page is answered: as HTML or as its JSON twin, with headers that let nothing foreign run.
 
-A view returns an `Answer`; what is in `data` is what both faces say, `drawn` is for the HTML alone.
+A view returns an `Answer`; what is in `data` is what both faces say, `drawn` is for the HTML alone. Jinja escapes what
+others wrote; control characters, which escaping leaves alone, are drawn once over the whole page.
 """
 
 import dataclasses
@@ -14,7 +15,7 @@ from typing import Any
 
 from flask import Response, make_response, render_template, request
 
-from dashboard.safe import without_userinfo
+from dashboard.safe import visible, without_userinfo
 from schemas import moments
 from schemas.codec import Json
 
@@ -49,7 +50,7 @@ def respond(answer: Answer, now: datetime, as_json: bool = False) -> Response:
         response = Response(body + "\n", answer.status, content_type="application/json")
     else:
         context = {**answer.data, **answer.drawn, "now": now, "twin": _twin()}
-        response = make_response(render_template(answer.template, **context), answer.status)
+        response = make_response(visible(render_template(answer.template, **context)), answer.status)
     if answer.status == 200 and request.method in ("GET", "HEAD"):
         response.add_etag()
         response.make_conditional(request)
@@ -104,6 +105,8 @@ def finish(response: Response) -> Response:
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    if request.endpoint == "dashboard.static" and "v" in request.args and response.status_code == 200:
+        headers["Cache-Control"] = "public, max-age=31536000, immutable"
     headers.setdefault("Cache-Control", "no-cache")
     response.vary.update(["Accept", "Accept-Encoding"])
     return _packed(response)

@@ -48,7 +48,7 @@ def resume(text: str) -> Reader:
         return Reader()
     match = _ID.fullmatch(text)
     if match is None:
-        raise Refused("this is not a place in a log", "Open the page again.")
+        raise Refused("This is not a place in a log.", "Open the page again.")
     return Reader(int(match[1]), live.Place(int(match[2]), match[3]))
 
 

@@ -1,7 +1,6 @@
 """What could not be answered, as pages in the same voice: what is wrong, and what to do."""
 
-import logging
-
+import structlog
 from flask import Blueprint, Response, request
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -29,7 +28,7 @@ _WORDS = {
     405: "The dashboard only reads: it answers GET and HEAD. Changes are made with git, or with the luotsi command.",
 }
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 def install(blueprint: Blueprint, parts: DashboardParts) -> None:
@@ -43,11 +42,11 @@ def install(blueprint: Blueprint, parts: DashboardParts) -> None:
         return _page(parts, status, str(error))
 
     def ledger_gone(error: DBAPIError) -> AnyResponse:
-        log.error("the ledger cannot be read: %s", error.orig)
+        log.error("the ledger cannot be read", reason=str(error.orig))
         return _page(parts, 503, "The ledger cannot be read now. It is tried again with every request.")
 
     def bug(error: Exception) -> AnyResponse:
-        log.error("a page failed: %s", request.path, exc_info=error)
+        log.error("a page failed", path=request.path, exc_info=error)
         return _page(parts, 500, "This page has a bug. The log of the web process has the details.")
 
     def elsewhere(error: HTTPException) -> AnyResponse | HTTPException:

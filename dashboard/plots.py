@@ -11,13 +11,13 @@ from markupsafe import Markup
 
 from dashboard.words import figure
 
-WIDTH, HEIGHT = 380, 190
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 20, 30
+WIDTH, HEIGHT = 480, 220
+LEFT, RIGHT, TOP, BOTTOM = 56, 12, 22, 38
 DRAWN = 240
 """Points of one line that are drawn; of more, each bucket's lowest and highest stay."""
 
 _ALONE = """<style>
-.plot{font:10.5px system-ui,sans-serif;--ink:#1d2025;--muted:#5b626d;--line:#e2e4e8;--accent:#1d5fc4}
+.plot{font:12px system-ui,sans-serif;--ink:#1d2025;--muted:#5b626d;--line:#e2e4e8;--accent:#1d5fc4}
 @media (prefers-color-scheme:dark){.plot{--ink:#e4e6ea;--muted:#9aa2ae;--line:#2b3038;--accent:#82b1ff}}
 .plot text{fill:var(--muted)}.plot .name{fill:var(--ink)}.plot .grid{stroke:var(--line)}
 .plot .value{fill:none;stroke:var(--accent);stroke-width:1.5}.plot .dot{fill:var(--accent)}
@@ -109,11 +109,11 @@ def _grid(across: _Scale, down: _Scale, axis: str) -> Markup:
         anchor = "end" if x > WIDTH - RIGHT - 14 else "middle"
         parts.append(
             Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(
-                _at(x), HEIGHT - BOTTOM + 14, anchor, figure(value)
+                _at(x), HEIGHT - BOTTOM + 16, anchor, figure(value)
             )
         )
     parts.append(
-        Markup('<text x="{}" y="{}" text-anchor="end">{}</text>').format(WIDTH - RIGHT, HEIGHT - 3, axis)
+        Markup('<text x="{}" y="{}" text-anchor="end">{}</text>').format(WIDTH - RIGHT, HEIGHT - 4, axis)
     )
     return Markup().join(parts)
 
@@ -125,8 +125,12 @@ def _values(plot: Plot, across: _Scale, down: _Scale) -> Markup:
     several = len(series.x) > 1
     line = Markup('<path class="value" d="{}"/>').format(_path(series, across, down)) if several else Markup()
     above = plot.gate is None or plot.gate[0] <= series.y[-1]
+    at_the_end = x > WIDTH - RIGHT - 64
     text = Markup('<text class="name" x="{}" y="{}" text-anchor="{}">{}</text>').format(
-        _at(x), _at(y - 7 if above else y + 15), "end" if several else "middle", figure(series.y[-1])
+        _at(x if at_the_end else x + 4),
+        _at(y - 7 if above else y + 15),
+        "end" if at_the_end else "start",
+        figure(series.y[-1]),
     )
     return line + Markup('<circle class="dot" cx="{}" cy="{}" r="2.5"/>').format(_at(x), _at(y)) + text
 

@@ -10,26 +10,25 @@ _USERINFO = re.compile(r"(?<=://)[^\s/@]+@")
 _SECRET_NAME = re.compile(
     r"(PASS(WORD|WD)?|SECRET|TOKEN|CREDENTIAL|(API|ACCESS|PRIVATE|SIGNING)_?KEY)", re.IGNORECASE
 )
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
+# C0 but tab and line feed, DEL, C1, what turns the writing direction, and surrogates, which are no characters.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 HIDDEN = "•••"
 
 
 def visible(text: str) -> str:
     """The text with every control character drawn instead of obeyed. Tabs stay; so do line ends."""
-    if text.isprintable():
-        return text
-    return "".join(character if character in "\t\n" else _drawn(character) for character in text)
+    return _CONTROL.sub(_drawn, text)
 
 
-def _drawn(character: str) -> str:
-    code = ord(character)
+def _drawn(found: re.Match[str]) -> str:
+    code = ord(found[0])
     if code < 0x20:
         return chr(0x2400 + code)
     if code == 0x7F:
         return "\u2421"
-    if 0x80 <= code < 0xA0 or character in _BIDI or 0xD800 <= code < 0xE000:
-        return f"⟨U+{code:04X}⟩"
-    return character
+    return f"⟨U+{code:04X}⟩"
 
 
 def without_userinfo(text: str) -> str:

@@ -38,7 +38,7 @@ def install(blueprint: Blueprint, parts: DashboardParts, static: Callable[[str],
 def state(value: str, kind: str) -> Markup:
     """A state as people see it: shape, word, colour. One that this version does not know is shown as it is."""
     found = word(value, kind)
-    known = found.value if found.value != "neutral" or value in _NEUTRAL else safe.visible(value)
+    known = found.value if found.value != "neutral" or value in _NEUTRAL else value
     return Markup('<span class="state s-{}">{}<span class="word">{}</span></span>').format(
         found.value, shapes.shape(found), known
     )
@@ -89,7 +89,6 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "digest": words.digest,
     "duration": words.duration,
     "plural": words.plural,
-    "visible": safe.visible,
     "bare": safe.without_userinfo,
     "code": code,
 }

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, literal, tuple_
 
+from ledger.tables.base import Moment
 from schemas import moments
 from schemas.errors import Refused
 
@@ -76,14 +77,14 @@ def _decode(cursor: str, keys: Sequence[ColumnElement[Any]]) -> list[Any]:
         values = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
         if not isinstance(values, list) or len(values) != len(keys):
             raise ValueError("the wrong number of values")
-        return [_typed(value, key.type.python_type) for value, key in zip(values, keys, strict=True)]
+        return [_typed(value, key) for value, key in zip(values, keys, strict=True)]
     except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
-        raise Refused("this is not the address of a page", "Start from the newest page.") from error
+        raise Refused("This is not the address of a page.", "Start from the newest page.") from error
 
 
-def _typed(value: Any, kind: type) -> Any:
-    if kind is datetime:
+def _typed(value: Any, key: ColumnElement[Any]) -> Any:
+    if isinstance(key.type, Moment):
         return moments.from_text(value)
-    if type(value) is not kind or (isinstance(value, int) and abs(value) >= 2**63):
+    if type(value) is not key.type.python_type or (isinstance(value, int) and abs(value) >= 2**63):
         raise ValueError("a value of another type")
     return value

@@ -48,7 +48,7 @@
 
   function open() {
     source = new EventSource(`${list.dataset.events}${after}`);
-    source.addEventListener("open", () => say("live"));
+    source.addEventListener("open", () => say(list.children.length ? "live" : "live, no line yet"));
     source.addEventListener("lines", (event) => {
       after = event.lastEventId;
       say("live");

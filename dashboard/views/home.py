@@ -1,5 +1,6 @@
 """The first page: what is happening now, what came last, what serves, and what is in trouble."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from dashboard.answers import Answer
@@ -38,7 +39,7 @@ def home(parts: DashboardParts) -> Answer:
         "repositories": repositories,
     }
     drawn = {
-        "headline": headline(running, waiting, runs.rows, now),
+        "headline": headline(running, waiting, runs.rows, now, bool(repositories)),
         "more_open": len(open_now) == _OPEN,
         "agents": agents,
         "more_runs": runs.older,
@@ -47,7 +48,11 @@ def home(parts: DashboardParts) -> Answer:
 
 
 def headline(
-    running: list[ExecutionLine], waiting: list[ExecutionLine], runs: tuple[RunLine, ...], now: datetime
+    running: Sequence[ExecutionLine],
+    waiting: Sequence[ExecutionLine],
+    runs: Sequence[RunLine],
+    now: datetime,
+    watched: bool = True,
 ) -> str:
     """The page's answer in one line."""
     if running or waiting:
@@ -56,7 +61,7 @@ def headline(
         return ", ".join(words)
     last = next((run for run in runs if run.finished_at), None)
     if last is None or last.finished_at is None:
-        return "Nothing runs"
+        return "Nothing runs" if watched else "Nothing is watched yet"
     word = {
         Word.SUCCESS: "succeeded",
         Word.FAILURE: "failed",

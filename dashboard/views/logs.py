@@ -25,7 +25,7 @@ PAGE_BUDGET = 600_000
 
 def window_of(parts: DashboardParts, attempt: AttemptLine | None, around: int | None = None) -> Window:
     """The lines to show of an attempt: never an error, but a window that says what is the matter."""
-    if attempt is None:
+    if attempt is None or attempt.claimed_at is None:
         return Window()
     try:
         if attempt.log is not None:

@@ -1,0 +1,199 @@
+"""Threats rows 25, 31, 32: whatever others write into names, logs and metrics, a page shows it and nothing more."""
+
+import json
+from urllib.parse import quote
+
+import pytest
+
+from dashboard import safe
+from tests.builders.dashboard_house import House
+from tests.builders.ledger_rows import log_records
+from tests.builders.page_facts import read
+
+CORPUS = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' autofocus onfocus='alert(1)",
+    "javascript:alert(1)",
+    "</title></textarea></pre></svg><script>alert(1)</script>",
+    "{{ 7*7 }}{% raw %}",
+    "<!--<script>-->",
+    "\u202egnp.exe\u2066",
+    "\x1b]0;owned\x07\x1b[2J\x9b31m",
+    "&lt;b&gt;&#x3c;i&#x3e;",
+    "a\x00b\x7fc\x85d",
+)
+OURS = {"/assets/page.js", "/assets/log.js"}
+
+
+def scripts(page: str) -> set[str]:
+    return {link.partition("?")[0] for link in read(page).links if link.partition("?")[0].endswith(".js")}
+
+
+def assert_harmless(page: str) -> None:
+    facts = read(page)
+    assert facts.inline_scripts == []
+    assert facts.dangerous_attributes == []
+    assert scripts(page) <= OURS
+    assert not [
+        link for link in facts.links if link.lower().lstrip().startswith(("javascript", "data:", "vbscript"))
+    ]
+    assert (
+        facts.tags.count("img") == page.count('class="pictures"') * facts.tags.count("figure")
+        or "img" not in facts.tags
+    )
+    assert not set(page) & set("\x00\x07\x1b\x7f\x85\x9b\u202e\u2066")
+
+
+@pytest.mark.parametrize("text", CORPUS)
+def test_hostile_text_in_every_name_stays_text(house: House, text: str) -> None:
+    rows = house.rows
+    of = rows.repository(
+        "wine", address=f"https://user:pw@host/{text}", trouble=text, trouble_since=rows.ago(5)
+    )
+    problem = {"path": text, "line": 1, "column": 2, "message": text, "hint": text, "severity": text}
+    sha = rows.commit(
+        of,
+        text,
+        verdict="failure",
+        problems=[problem],
+        text=text,
+        author=text,
+        ref=f"refs/heads/{text}",
+        message=text,
+    )
+    line = {
+        "text": text,
+        "metric": text,
+        "value": 0.5,
+        "base": None,
+        "target": 0.4,
+        "passed": False,
+        "note": text,
+    }
+    gate = {"lines": [line], "base_sha": None, "summary": text}
+    rule = {"target": {"kind": text, "name": text}, "expect": [text], "required": True}
+    run = rows.run(
+        of,
+        sha,
+        "failure",
+        trigger=text,
+        reason=text,
+        ref=text,
+        event=text[:20],
+        occurrence=text,
+        gate=gate,
+        rule=rule,
+    )
+    rows.pipeline(of, run, {text: "complete", "b": "created"}, name=text)
+    agent = rows.agent(text, text, runtime=text, host=text, version=text)
+    spec = {
+        "commands": [text],
+        "parameters": {text: text},
+        "environment_variables": {text: text},
+        "inputs": [{"name": text, "uris": [text]}],
+    }
+    done = rows.execution(
+        of, sha, run_id=run, agent=agent, step=text, node=text, reason=text, environment=text, spec=spec,
+        image=text, image_digest=text, runtime=text, metadata={text: text, "n": 1.5},
+        built={"kind": text, "reference": text, "digest": text},
+    )  # fmt: skip
+    assert done.attempt is not None
+    rows.metrics(done.attempt, {text: [0.1, 0.2], "epoch": [1, 2]})
+    rows.store_log(
+        done, log_records([text, ("stderr", text), ("status", text), json.dumps({"x": text})]), house.system
+    )
+    output = rows.output(done, f"{text}.bin", b"x", house.artifacts)
+    version = rows.version(done, sha, output, text, text[:100], tagger=text, tag=text)
+    rows.promotion(
+        of,
+        version,
+        stage=text,
+        model=text,
+        reason=text,
+        tag=text,
+        tagger=text,
+        cluster=text,
+        endpoint=text,
+        address=text,
+    )
+    rows.tag(of, text, sha, tagger=text, reason=text)
+    base = f"/r/wine/executions/{done.number}"
+    for place in (
+        "/", "/commits", "/runs", "/executions", "/promotions", "/agents", "/repositories", "/r/wine", f"/r/wine/commit/{sha}",
+        f"/r/wine/run/{run}", base, f"{base}/log", f"/search?q={quote(text)}", f"/r/{quote(text)}/commits?root={quote(text)}",
+    ):  # fmt: skip
+        answer = house.client.get(place)
+        assert answer.status_code in (200, 302, 404), place
+        assert answer.headers.get("Location", "/r/").startswith("/r/")
+        assert_harmless(answer.text)
+    svg = house.client.get(f"{base}/metric.svg?key={quote(text)}")
+    assert svg.status_code == 200
+    assert "<script" not in svg.text
+    assert "sandbox" in svg.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [
+        ("http://127.0.0.1:8081/wine/", True),
+        ("https://models.example.org/a?b=c", True),
+        ("javascript:alert(1)", False),
+        ("JaVaScRiPt:alert(1)", False),
+        ("data:text/html,x", False),
+        ("//evil.example/", False),
+        ("https://user:pw@host/", False),
+        ("http://", False),
+        ("http://[", False),
+        ("http://host/\u202e", False),
+        ("/relative", False),
+    ],
+)
+def test_only_plain_web_addresses_are_linked(address: str, allowed: bool) -> None:
+    assert (safe.link(address) == address) is allowed
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("model.pkl", "attachment; filename=\"model.pkl\"; filename*=UTF-8''model.pkl"),
+        ("a/b/malli ä.bin", "attachment; filename=\"malli _.bin\"; filename*=UTF-8''malli%20%C3%A4.bin"),
+        (
+            'x"\r\nSet-Cookie: a=b',
+            "attachment; filename=\"x___Set-Cookie: a=b\"; filename*=UTF-8''x___Set-Cookie%3A%20a%3Db",
+        ),
+        ("..\\..\\evil.exe", "attachment; filename=\"evil.exe\"; filename*=UTF-8''evil.exe"),
+        ("dir/", "attachment; filename=\"output\"; filename*=UTF-8''output"),
+    ],
+)
+def test_a_download_keeps_its_name_and_nothing_else(name: str, wanted: str) -> None:
+    from dashboard.views.files import disposition
+
+    assert disposition(name) == wanted
+
+
+def test_secrets_in_addresses_are_never_shown(house: House) -> None:
+    """Threats row 32: an address that carries a password, wherever it stands."""
+    secret = "https://robot:hunter2@git.example.org/x.git"
+    rows = house.rows
+    of = rows.repository("x", address=secret, trouble=f"cannot reach {secret}", trouble_since=rows.ago(1))
+    sha = rows.commit(of)
+    run = rows.run(of, sha, "error", reason=f"fetch of {secret} failed")
+    spec = {
+        "inputs": [{"name": "i", "uris": [secret]}],
+        "environment_variables": {"REMOTE": secret},
+        "parameters": {"url": secret},
+    }
+    done = rows.execution(of, sha, "error", run_id=run, spec=spec, reason=secret, image=secret)
+    for place in (
+        "/",
+        "/repositories",
+        "/r/x",
+        "/runs",
+        f"/r/x/run/{run}",
+        "/executions",
+        f"/r/x/executions/{done.number}",
+    ):
+        twin = "/home.json" if place == "/" else f"{place}.json"
+        for text in (house.get(place), house.get(twin)):
+            assert "hunter2" not in text, place
