@@ -105,14 +105,19 @@ def _from_stream(parts: DashboardParts, attempt: AttemptLine, reader: Reader) ->
     stream = LogStreams(parts.redis)
     block = 0 if attempt.finished_at else _BLOCK_MS
     while True:
-        before = reader.place.seq
+        seq, position = reader.place.seq, reader.place.position
         records = live.read(stream, attempt.environment_id, attempt.id, reader.place, block)
         if not records:
             return
-        if records[0].seq > before + 1:
-            yield _gap(before + 1, records[0].seq - 1, reader)
-        for batch in live.batches(records, _LINES):
-            yield _lines(batch, reader)
+        behind = reader.place.position
+        # Until all of it is out, a browser that comes back reads these entries again and goes on behind its last line.
+        reader.place = live.Place(seq, position)
+        for piece in live.unbroken(records, _LINES):
+            if piece[0].seq > reader.place.seq + 1:
+                yield _gap(reader.place.seq + 1, piece[0].seq - 1, reader)
+            reader.place.seq = piece[-1].seq
+            yield _lines(piece, reader)
+        reader.place.position = behind
         block = 0
 
 

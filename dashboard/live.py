@@ -75,7 +75,11 @@ def _entries(
         raise Waiting("The live log cannot be reached now; it comes back by itself.", 2) from error
 
 
-def batches(records: list[LogRecord], size: int) -> Iterator[list[LogRecord]]:
-    """The records in pieces of at most `size`."""
-    for start in range(0, len(records), size):
-        yield records[start : start + size]
+def unbroken(records: list[LogRecord], most: int) -> Iterator[list[LogRecord]]:
+    """The records in pieces of at most `most`, whose numbers follow each other."""
+    start = 0
+    for index in range(1, len(records) + 1):
+        ends = index == len(records) or records[index].seq != records[index - 1].seq + 1
+        if ends or index - start == most:
+            yield records[start:index]
+            start = index

@@ -54,7 +54,14 @@ class _Scale:
     end: float
 
     def __call__(self, value: float) -> float:
-        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+        span = self.high - self.low
+        # The widest ranges of floats overflow as a whole, not in quarters.
+        share = (
+            (value - self.low) / span
+            if math.isfinite(span)
+            else (value / 4 - self.low / 4) / (self.high / 4 - self.low / 4)
+        )
+        return self.start + share * (self.end - self.start)
 
 
 def draw(plot: Plot, alone: bool = False) -> Markup:
@@ -91,7 +98,7 @@ def _bounds(values: Sequence[float], margin: float = 0.06) -> tuple[float, float
     if low == high:
         room = abs(low) * 0.1 or 1.0
         return low - room, high + room
-    room = (high / 2 - low / 2) * 2 * margin
+    room = (high / 2 - low / 2) * (2 * margin)
     return low - room, high + room
 
 

@@ -72,12 +72,18 @@ def figure(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if isinstance(value, int):
-        return str(value) if abs(value) < 10**15 else f"{value:.4g}"
+        return str(value) if abs(value) < 10**15 else _scientific(value)
     if not math.isfinite(value):
         return {math.inf: "infinite", -math.inf: "-infinite"}.get(value, "not a number")
     if value != 0 and (abs(value) < 1e-3 or abs(value) >= 1e6):
         return f"{value:.4g}"
     return f"{value:.4f}".rstrip("0").rstrip(".") or "0"
+
+
+def _scientific(value: int) -> str:
+    """Also for integers that no float holds."""
+    digits = str(abs(value))
+    return f"{'-' if value < 0 else ''}{digits[0]}.{digits[1:4]}e+{len(digits) - 1}"
 
 
 def change(value: float, base: float) -> str:

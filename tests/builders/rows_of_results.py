@@ -74,12 +74,12 @@ class MadeRows(Writer):
             row = update(tables.executions).where(tables.executions.c.id == of.id)
             connection.execute(row.values(metadata=dict(metadata)))
 
-    def output(self, of: Execution, name: str, data: bytes, store: Store | None = None, **values: Any) -> str:
+    def output(self, of: Execution, name: str, data: bytes, into: Store | None = None, **values: Any) -> str:
         """A stored output; its bytes are put into the store if one is given."""
         identity = self.next_id()
         key = keys.output(of.id, 1, identity, name)
-        if store is not None:
-            store.put(key, data)
+        if into is not None:
+            into.put(key, data)
         defaults: dict[str, Any] = {"store": "artifacts", "metadata": {}, "created_at": self.ago(400)}
         self.put(
             tables.outputs,
