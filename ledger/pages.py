@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, literal, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, literal, tuple_
 
 from ledger.tables.base import Moment
 from schemas import moments
@@ -34,7 +34,7 @@ class Page(Generic[T]):
 
 def rows(connection: Connection, statement: Select[Any], kind: type[T]) -> tuple[T, ...]:
     """Every row of a statement as a value of `kind`, a dataclass whose fields are named as the columns."""
-    return tuple(_value(mapping, kind) for mapping in connection.execute(statement).mappings())
+    return tuple(kind(*row) for row in connection.execute(statement).columns(*_names(kind)))
 
 
 def first(connection: Connection, statement: Select[Any], kind: type[T]) -> T | None:
@@ -56,15 +56,14 @@ def turn(
         statement = statement.where(tuple_(*keys) < tuple_(*bounds))
     marked = statement.add_columns(*(key.label(f"key_{index}") for index, key in enumerate(keys)))
     ordered = marked.order_by(*(key.desc() for key in keys)).limit(size + 1)
-    found = connection.execute(ordered).mappings().all()
-    values = tuple(_value(mapping, kind) for mapping in found[:size])
-    if len(found) <= size:
-        return Page(values)
-    return Page(values, _encode([found[size - 1][f"key_{index}"] for index in range(len(keys))]))
+    names = _names(kind)
+    found = connection.execute(ordered).columns(*names, *(f"key_{index}" for index in range(len(keys)))).all()
+    values = tuple(kind(*row[: len(names)]) for row in found[:size])
+    return Page(values, _encode(found[size - 1][len(names) :]) if len(found) > size else None)
 
 
-def _value(mapping: RowMapping, kind: type[T]) -> T:
-    return kind(**{field.name: mapping[field.name] for field in fields(kind)})  # type: ignore[arg-type]  # T is a dataclass
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _encode(values: Sequence[Any]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
@@ -127,6 +128,7 @@ def all_projects(connection: Connection, repository_id: str) -> tuple[ProjectLin
     return pages.rows(connection, statement.order_by(projects.c.root), ProjectLine)
 
 
+@cache
 def _commits() -> Select[Any]:
     return select(
         commits.c.repository_id,

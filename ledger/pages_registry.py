@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
@@ -57,6 +58,7 @@ class VersionLine:
     registered_at: datetime
 
 
+@cache
 def _promotions() -> Select[Any]:
     return (
         select(
@@ -120,6 +122,7 @@ def versions_named(connection: Connection, model: str, size: int = 20) -> tuple[
     return pages.rows(connection, statement, VersionLine)
 
 
+@cache
 def _versions() -> Select[Any]:
     return (
         select(

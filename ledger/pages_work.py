@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, select
@@ -76,6 +77,7 @@ class ExecutionLine:
     finished_at: datetime | None
 
 
+@cache
 def _runs() -> Select[Any]:
     return (
         select(runs, repositories.c.name.label("repository"), projects.c.root, commits.c.subject)
@@ -87,6 +89,7 @@ def _runs() -> Select[Any]:
     )
 
 
+@cache
 def _executions() -> Select[Any]:
     return (
         select(
@@ -129,12 +132,18 @@ def run(connection: Connection, repository_id: str, run_id: str) -> RunLine | No
 
 
 def runs_at(
-    connection: Connection, shas: Sequence[str], repository_ids: Sequence[str]
+    connection: Connection, shas: Sequence[str], repository_ids: Sequence[str], size: int = 500
 ) -> tuple[RunLine, ...]:
-    """The runs at some commits of some repositories, by trigger."""
+    """The newest runs at some commits of some repositories; a schedule may have made thousands at one commit."""
     of = select(projects.c.id).where(projects.c.repository_id.in_(set(repository_ids)))
-    statement = _runs().where(runs.c.project_id.in_(of), runs.c.sha.in_(set(shas)))
-    return pages.rows(connection, statement.order_by(runs.c.trigger, runs.c.created_at, runs.c.id), RunLine)
+    newest = (
+        select(runs.c.id)
+        .where(runs.c.project_id.in_(of), runs.c.sha.in_(set(shas)))
+        .order_by(runs.c.created_at.desc(), runs.c.id.desc())
+        .limit(size)
+    )
+    statement = _runs().where(runs.c.id.in_(newest))
+    return pages.rows(connection, statement.order_by(runs.c.created_at.desc(), runs.c.id.desc()), RunLine)
 
 
 def open_runs(connection: Connection, size: int = pages.SIZE) -> tuple[RunLine, ...]:
@@ -172,7 +181,7 @@ def open_executions(connection: Connection, size: int = pages.SIZE) -> tuple[Exe
 
 def executions_of(connection: Connection, run_id: str) -> tuple[ExecutionLine, ...]:
     """Every execution of a run, in the order in which they were numbered."""
-    statement = _executions().where(executions.c.run_id == run_id).order_by(executions.c.number)
+    statement = _executions().where(executions.c.run_id == run_id).order_by(executions.c.number).limit(2000)
     return pages.rows(connection, statement, ExecutionLine)
 
 

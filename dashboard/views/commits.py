@@ -1,5 +1,6 @@
 """Commits with their verdicts and runs, and one commit with everything that was made of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import request
@@ -36,11 +37,19 @@ def listing(parts: DashboardParts, repository: str | None = None) -> Answer:
         CommitRow(
             commit,
             tuple(v for v in verdicts if (v.repository_id, v.sha) == (commit.repository_id, commit.sha)),
-            tuple(r for r in runs if (r.repository_id, r.sha) == (commit.repository_id, commit.sha)),
+            _newest([r for r in runs if (r.repository_id, r.sha) == (commit.repository_id, commit.sha)]),
         )
         for commit in page.rows
     ]
     return Answer("commits.html", {"repository": of, "commits": rows, "older": page.older})
+
+
+def _newest(runs: Sequence[RunLine]) -> tuple[RunLine, ...]:
+    """The newest run of each trigger, by name: the one that owns the check."""
+    first: dict[tuple[str, str], RunLine] = {}
+    for run in runs:
+        first.setdefault((run.project_id, run.trigger), run)
+    return tuple(sorted(first.values(), key=lambda run: (run.root, run.trigger)))
 
 
 def one(parts: DashboardParts, repository: str, sha: str) -> Answer:
