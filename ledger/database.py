@@ -90,6 +90,9 @@ def open_ledger(address: str, read_only: bool = False) -> Ledger:
         raise Stalled(
             f"the ledger cannot be opened: {error.orig}", "Look at `ledger` in the settings."
         ) from error
+    if read_only:
+        # It was for the first look only; nothing may hold a connection that can write.
+        writer.dispose()
     return ledger
 
 
