@@ -27,7 +27,7 @@ def reason(
     taking = [agent for agent in alive if agent.drained_at is None]
     name = waiting.environment
     if not there:
-        return f"Waiting for an agent in {name}: none has been seen. Start one with: luotsi agent"
+        return f"Waiting for an agent in {name}: none has been seen. Start one with: luotsi agent --environment {name}"
     if not alive:
         heard = max((agent.renewed_at for agent in there if agent.renewed_at), default=None)
         last = f"the last one was heard of {ago(heard, now)}" if heard else "none has reported yet"

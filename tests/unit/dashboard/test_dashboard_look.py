@@ -178,3 +178,15 @@ def test_a_cycle_and_odd_edges_end_too() -> None:
     assert graph.edges_of(odd) == [("a", "b")]
     assert graph.draw([Node("a", Word.CREATED)], []) is None
     assert graph.draw([Node(str(n), Word.CREATED) for n in range(graph.MOST + 1)], []) is None
+
+
+def test_every_command_that_a_page_gives_is_there() -> None:
+    sources = [*(HERE / "templates").iterdir(), *HERE.glob("*.py")]
+    found = {
+        verb for path in sources for verb in re.findall(r"(?:<pre>|with: )luotsi ([a-z]+)", path.read_text())
+    }
+    assert (
+        {"demo", "up", "agent"}
+        <= found
+        <= {path.stem for path in (HERE.parent / "luotsi" / "verbs").iterdir()}
+    )
