@@ -26,7 +26,7 @@ from schemas.states import FINAL_EXECUTION
 _ID = re.compile(r"([0-9]{1,9})\.([0-9]{1,15})\.([0-9]{1,19}-[0-9]{1,19})")
 _BLOCK_MS = 1000
 _LINES = 200
-_QUIET_TURNS = 12
+_QUIET_TURNS = 4
 
 
 @dataclass(slots=True)
