@@ -36,7 +36,7 @@ def main() -> int:
             assert demo.stdout is not None
             events = list(_until_summary(demo.stdout))
             try:
-                _terminal(events)
+                _terminal(events, str(folder))
                 _pages(folder, events[-1])
             finally:
                 demo.terminate()
@@ -51,18 +51,14 @@ def _until_summary(lines: Any) -> Any:
             return
 
 
-def _terminal(events: list[dict[str, Any]]) -> None:
+def _terminal(events: list[dict[str, Any]], folder: str) -> None:
     """Replayed with the elapsed times left out: they would be those of the replay."""
     console = Console(record=True, width=110, file=Path("/dev/null").open("w"), force_terminal=False)  # noqa: SIM115 - as long as the process
     screen = Terminal(console, timings=False)
     for event in events:
-        screen.show(_public(event))
+        screen.show(json.loads(json.dumps(event).replace(folder, "~")))
     screen.close()
     (FOLDER / "demo-terminal.svg").write_text(console.export_svg(title="make demo"), encoding="utf-8")
-
-
-def _public(event: dict[str, Any]) -> dict[str, Any]:
-    return {**event, "workspace": "~/demo"} if event["event"] == "started" else event
 
 
 def _pages(folder: Path, summary: dict[str, Any]) -> None:

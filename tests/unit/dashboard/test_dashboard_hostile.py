@@ -1,6 +1,7 @@
 """Threats rows 25, 31, 32: whatever others write into names, logs and metrics, a page shows it and nothing more."""
 
 import json
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -45,8 +46,8 @@ def assert_harmless(page: str) -> None:
     assert not set(page) & set("\x00\x07\x1b\x7f\x85\x9b\u202e\u2066")
 
 
-@pytest.mark.parametrize("text", CORPUS)
-def test_hostile_text_in_every_name_stays_text(house: House, text: str) -> None:
+def hostile_run(house: House, text: str) -> tuple[Any, str, str]:
+    """A repository in trouble, a commit with a bad config and a run that failed, all named by the text."""
     rows = house.rows
     of = rows.repository(
         "wine", address=f"https://user:pw@host/{text}", trouble=text, trouble_since=rows.ago(5)
@@ -86,6 +87,12 @@ def test_hostile_text_in_every_name_stays_text(house: House, text: str) -> None:
         rule=rule,
     )
     rows.pipeline(of, run, {text: "complete", "b": "created"}, name=text)
+    return of, sha, run
+
+
+def hostile_execution(house: House, text: str, of: Any, sha: str, run: str) -> str:
+    """An execution that was promoted, all named by the text; its page."""
+    rows = house.rows
     agent = rows.agent(text, text, runtime=text, host=text, version=text)
     spec = {
         "commands": [text],
@@ -118,7 +125,13 @@ def test_hostile_text_in_every_name_stays_text(house: House, text: str) -> None:
         address=text,
     )
     rows.tag(of, text, sha, tagger=text, reason=text)
-    base = f"/r/wine/executions/{done.number}"
+    return f"/r/wine/executions/{done.number}"
+
+
+@pytest.mark.parametrize("text", CORPUS)
+def test_hostile_text_in_every_name_stays_text(house: House, text: str) -> None:
+    of, sha, run = hostile_run(house, text)
+    base = hostile_execution(house, text, of, sha, run)
     for place in (
         "/", "/commits", "/runs", "/executions", "/promotions", "/agents", "/repositories", "/r/wine", f"/r/wine/commit/{sha}",
         f"/r/wine/run/{run}", base, f"{base}/log", f"/search?q={quote(text)}", f"/r/{quote(text)}/commits?root={quote(text)}",

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -20,6 +20,8 @@ import pytest
 import yaml
 from valohai_yaml.lint import lint
 from valohai_yaml.parsing import parse
+
+from tests.parts.process import until
 
 SAMPLE = Path(__file__).parents[3] / "examples" / "wine"
 KINDS = ["barolo", "grignolino", "barbera"]
@@ -194,14 +196,11 @@ def serving(project: Path, variables: Mapping[str, str]) -> Iterator[tuple[subpr
 
 
 def listening(process: subprocess.Popen[bytes], log: Path) -> int:
-    end = time.monotonic() + DEADLINE
-    while time.monotonic() < end and process.poll() is None:
-        _, found, rest = log.read_text().partition(" on port ")
-        port, complete, _ = rest.partition(".\n")
-        if found and complete:
-            return int(port)
-        time.sleep(0.02)
-    raise AssertionError(f"the endpoint does not listen:\n{log.read_text()}")
+    found = re.compile(r" on port (\d+)\.\n")
+    until(lambda: process.poll() is not None or found.search(log.read_text()), DEADLINE, "the endpoint")
+    said = found.search(log.read_text())
+    assert said is not None, f"the endpoint does not listen:\n{log.read_text()}"
+    return int(said[1])
 
 
 @pytest.fixture(scope="module")

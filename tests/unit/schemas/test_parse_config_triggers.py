@@ -368,39 +368,3 @@ def test_two_triggers_of_one_name() -> None:
     assert (problem.line, problem.column, problem.severity) == (case.line, case.column, "error")
     assert "a second trigger is called `t`" in problem.message
     assert [trigger.when.push for trigger in config.triggers] == [PushRule()], "the first one stays"
-
-
-SOUND = "- trigger: {name: sound, when: {push: }, run: {step: train}}\n"
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        "- step: {name: other, image: i}\n",
-        "- task: {name: other, step: train, parameters: [], type: odd}\n",
-        "- pipeline: {name: other, nodes: [{name: a, type: execution, step: no}], edges: []}\n",
-        "- deployment: {name: d, odd: 1}\n",
-        "- trigger: {name: other, when: {push: }, run: {step: nowhere}}\n",
-        "- model: {name: m, from: {step: nowhere, output: o}}\n",
-        "- 5\n",
-    ],
-)
-def test_a_sound_trigger_stays_beside_a_broken_item(broken: str) -> None:
-    config = parse_config((TOP + SOUND + broken).encode())
-    assert not config.ok
-    assert [trigger.name for trigger in config.triggers] == ["sound"]
-    assert "train" in config.valohai.steps
-
-
-@pytest.mark.parametrize("run", ["step: lame", "pipeline: builds", "task: swings"])
-def test_a_trigger_goes_with_what_it_builds_on(run: str) -> None:
-    config = parse_config(
-        (
-            f"{TOP}{SOUND}- trigger: {{name: other, when: {{push: }}, run: {{{run}}}}}\n"
-            "- step: {name: lame, image: i, command: []}\n"
-            "- pipeline: {name: builds, nodes: [{name: a, type: execution, step: lame}], edges: []}\n"
-            "- task: {name: swings, step: lame, parameter-sets: [{}], type: manual_search}\n"
-        ).encode()
-    )
-    assert [problem.message for problem in config.problems] == ["the command is empty"]
-    assert [trigger.name for trigger in config.triggers] == ["sound"]
