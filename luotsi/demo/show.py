@@ -121,10 +121,13 @@ class Terminal:
         )
 
     def _on_execution(self, event: Event) -> None:
-        words = f"{event['node'] or event['step']} {event['state']}"
-        reason = event["reason"] or event["runtime"]
-        label = f"{'build' if event['kind'] == 'build' else 'run'} #{event['number']}"
-        self._line(_STATES.get(event["state"], "neutral"), label, f"{words}: {reason}" if reason else words)
+        name, state, reason = (
+            event["node"] or event["step"],
+            event["state"],
+            event["reason"] or event["runtime"],
+        )
+        words = f"{name} {reason}" if reason.startswith(state) else f"{name} {state}: {reason}".rstrip(": ")
+        self._line(_STATES.get(state, "neutral"), f"{event['kind']} #{event['number']}", words)
 
     def _on_log(self, event: Event) -> None:
         style = {"stderr": "yellow", "status": "dim italic"}.get(event["stream"], "dim")
