@@ -253,6 +253,13 @@ def _start_promotions(ports: Ports, scene: Scene) -> bool:
                 started = _start(ports, scene, stage, bound)
                 wanted |= started
                 changed |= bool(started)
+            else:
+                words = (
+                    f"assign {model.model}: waits until a version is registered at {stage.version.target[:7]}"
+                )
+                with ports.ledger.write() as connection:
+                    tag_id = scene.rows[stage.tag.tag_object].id
+                    changed |= registry.decide_tag(connection, tag_id, "accepted", words)
     return _supersede(ports, [row for row in rows if row.id not in wanted]) or changed
 
 
@@ -324,13 +331,28 @@ def _supersede(ports: Ports, rows: list[PromotionRow]) -> bool:
     return changed
 
 
-def wanted_promotions(ports: Ports, repository_id: str) -> set[str]:
-    """The promotions that the accepted tags ask for now: one a stage at most."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the accepted tags ask for now: promotions by id, and every (model, stage) that is not empty.
+
+    A stage can be there without its promotion: its version is not bound yet, or cannot be served. Only `!` empties one.
+    """
+
+    promotions: frozenset[str]
+    stages: frozenset[tuple[str, str]]
+
+
+def wanted_promotions(ports: Ports, repository_id: str) -> Wanted:
+    """What the accepted tags of a repository ask for."""
     with ports.ledger.read() as connection:
         rows = registry.tags(connection, repository_id)
         known = {
             (row.tag_object, row.stage): row.id for row in registry.promotions_of(connection, repository_id)
         }
     state = core.registry_state([_tag(row) for row in rows if row.decision == "accepted"])
-    stages = [stage for model in state.values() for stage in model.stages.values()]
-    return {known[key] for stage in stages if (key := (stage.tag.tag_object, stage.stage)) in known}
+    stages = [(model.model, stage) for model in state.values() for stage in model.stages.values()]
+    keys = [(stage.tag.tag_object, stage.stage) for _, stage in stages]
+    return Wanted(
+        frozenset(known[key] for key in keys if key in known),
+        frozenset((model, stage.stage) for model, stage in stages),
+    )

@@ -10,6 +10,7 @@ import structlog
 from controller import builds, isolate, observe, promotions, statuses
 from controller.inference.port import Serving, ServingState, Smoke
 from controller.ports import Ports
+from controller.promotions import Wanted
 from ledger import executions, registry, repositories
 from ledger.registry import PromotionRow
 from schemas.errors import ConfigError
@@ -25,13 +26,13 @@ def serve(ports: Ports) -> int:
     """Move every promotion that is not over; how many changed."""
     with ports.ledger.read() as connection:
         live = registry.live_promotions(connection)
-    wanted: dict[str, set[str]] = {}
+    wanted: dict[str, Wanted] = {}
     for row in live:
         if row.repository_id not in wanted:
             wanted[row.repository_id] = promotions.wanted_promotions(ports, row.repository_id)
 
     def move(row: PromotionRow) -> bool:
-        if row.id not in wanted[row.repository_id]:
+        if row.id not in wanted[row.repository_id].promotions:
             return _retire(ports, row, wanted[row.repository_id])
         try:
             return _move(ports, row)
@@ -169,7 +170,7 @@ def _serving(ports: Ports, row: PromotionRow) -> Serving:
     )
 
 
-def _retire(ports: Ports, row: PromotionRow, wanted: set[str]) -> bool:
+def _retire(ports: Ports, row: PromotionRow, wanted: Wanted) -> bool:
     """A promotion that the tags no longer ask for ends when its successor serves, or at once when it has none.
 
     While the successor is on its way nothing is applied for this one (that would call the successor back); when the
@@ -178,8 +179,11 @@ def _retire(ports: Ports, row: PromotionRow, wanted: set[str]) -> bool:
     with ports.ledger.read() as connection:
         rows = registry.promotions_of(connection, row.repository_id)
         repository = repositories.by_id(connection, row.repository_id)
-    same = [r for r in rows if r.id in wanted and (r.model, r.stage) == (row.model, row.stage)]
-    if row.state is PromotionState.SERVING and any(r.state is PromotionState.FAILED for r in same):
+    same = [r for r in rows if r.id in wanted.promotions and (r.model, r.stage) == (row.model, row.stage)]
+    successor_waits = not same and (row.model, row.stage) in wanted.stages
+    if row.state is PromotionState.SERVING and (
+        successor_waits or any(r.state is PromotionState.FAILED for r in same)
+    ):
         return _roll_out(ports, row)
     if (
         row.state is PromotionState.SERVING

@@ -109,6 +109,28 @@ def test_versions_take_over_fail_and_fall_back(made: House) -> None:
     assert chain.digest == chain.running_digest
 
 
+def test_a_stage_tag_without_its_version_leaves_what_serves(made: House) -> None:
+    first = commit(made, "one")
+    made.person.tag("words@v1.0.0", first)
+    made.person.tag("words#prod#1", first)
+    until(lambda: states(made) == ["serving"], "v1.0.0 serves")
+    second = commit(made, "two")
+    made.person.tag("words#prod#2", second)
+
+    def waits() -> bool:
+        with made.ports.ledger.read() as connection:
+            found = connection.execute(
+                select(tag_observations.c.reason).where(tag_observations.c.name == "words#prod#2")
+            ).scalar()
+        return "waits until a version is registered" in (found or "")
+
+    until(waits, "the tag says what it waits for")
+    assert (ask(made), states(made)) == ("one", ["serving"])
+    made.person.tag("words@v1.1.0", second)
+    until(lambda: states(made) == ["superseded", "serving"], "the version takes over once it is there")
+    assert ask(made) == "two"
+
+
 def test_a_moved_tag_changes_nothing_and_alarms_on_both_commits(made: House) -> None:
     first = commit(made, "one")
     made.person.tag("words@v1.0.0", first)
