@@ -19,10 +19,10 @@ demo: .venv/.runtime ## the whole path on a sample repository; ARGS="--once --js
 check: static unit ## format, lint, types, house rules, unit tests (a minute)
 
 test: static ## check, and all tests with real parts; ends with a table of them
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(BIN)/python -m tests.run $(ARGS)
 
 test-all: static ## test, and the slow ones
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m tests.run --slow $(ARGS)
 
 bench: .venv ## measured, beside the limit, in one run
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -4,7 +4,6 @@ The root file system is kept as a tarball in the user's cache, so that only the 
 `python3` makes it answer to what users write in `valohai.yaml`.
 """
 
-import fcntl
 import os
 import platform
 import shutil
@@ -16,6 +15,7 @@ import docker
 import docker.errors
 
 from tests.parts import debian, home
+from tests.parts.lock import locked
 from tests.parts.part import Missing, find
 
 NAME = "luotsi-test/python"
@@ -31,7 +31,7 @@ def ensure(client: docker.DockerClient) -> str:
     tarball = _tarball(suite)
     if not tarball.exists() and not debian.is_root():
         return _pulled(client, suite)
-    with _locked(tarball):
+    with locked(tarball.name):
         if not tarball.exists():
             _make(suite, tarball)
     client.api.import_image(src=str(tarball), repository=NAME, tag=suite, changes=['CMD ["python3"]'])
@@ -60,24 +60,6 @@ def _pulled(client: docker.DockerClient, suite: str) -> str:
 
 def _tarball(suite: str) -> Path:
     return home.cache() / f"python-{suite}-{platform.machine()}.tar.gz"
-
-
-def _locked(tarball: Path) -> "_Lock":
-    tarball.parent.mkdir(parents=True, exist_ok=True)
-    return _Lock(tarball.with_suffix(".lock"))
-
-
-class _Lock:
-    """Two sessions on one machine make the image once."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w")
-
-    def __enter__(self) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
 
 
 def _make(suite: str, tarball: Path) -> None:

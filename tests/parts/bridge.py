@@ -3,6 +3,7 @@
 import os
 import subprocess
 
+from tests.parts.lock import locked
 from tests.parts.part import Forbidden, program
 
 
@@ -14,15 +15,16 @@ class Bridge:
         self.gateway = ""
 
     def make(self) -> None:
-        taken = _ip("-o", "-4", "address", "show")
-        start = os.getpid()
-        free = next(
-            n for n in ((start + step) % 254 + 1 for step in range(254)) if f" 172.30.{n}." not in taken
-        )
-        self.gateway = f"172.30.{free}.1"
-        _ip("link", "add", self.name, "type", "bridge")
-        _ip("address", "add", f"{self.gateway}/24", "dev", self.name)
-        _ip("link", "set", self.name, "up")
+        with locked("bridge"):
+            taken = _ip("-o", "-4", "address", "show")
+            start = os.getpid()
+            free = next(
+                n for n in ((start + step) % 254 + 1 for step in range(254)) if f" 172.30.{n}." not in taken
+            )
+            self.gateway = f"172.30.{free}.1"
+            _ip("link", "add", self.name, "type", "bridge")
+            _ip("address", "add", f"{self.gateway}/24", "dev", self.name)
+            _ip("link", "set", self.name, "up")
 
     def remove(self) -> None:
         if self.gateway:

@@ -8,6 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from tests.parts.part import Part, program
+from tests.parts.process import PATIENCE
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -48,6 +49,7 @@ class Chromium(Part):
         """A page in a fresh context (`viewport`, `color_scheme`, `java_script_enabled` and so on as Playwright has them)."""
         window = self.browser.new_context(**context)  # type: ignore[arg-type]
         try:
+            window.set_default_timeout(PATIENCE * 1000)
             yield window.new_page()
         finally:
             window.close()

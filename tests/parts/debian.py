@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from tests.parts.lock import locked
+
+# apt itself waits for dpkg's lock only, and not for that of its package lists.
 APT = ("apt-get", "-o", "DPkg::Lock::Timeout=600", "-o", "Acquire::Retries=3", "-qq", "--yes")
 SOURCES = Path("/etc/apt")
 
@@ -45,8 +48,9 @@ def install(packages: tuple[str, ...]) -> None:
     """Installs Debian packages without questions; `CannotInstall` when this is not root on Debian, or apt fails."""
     if not (packages and is_root() and has_apt()):
         raise CannotInstall("not installed here, and only root on Debian can install it")
-    update()
-    run_apt("install", "--no-install-recommends", *packages)
+    with locked("apt"):
+        update()
+        run_apt("install", "--no-install-recommends", *packages)
 
 
 @cache

@@ -74,7 +74,7 @@ class DockerEngine(Part):
         }
         command = [program("dockerd"), *(f"{key}={value}" for key, value in options.items())]
         self._child = Child(command, folder)
-        self._child.wait_ready(lambda: _answers(self.address), seconds=60)
+        self._child.wait_ready(lambda: _answers(self.address))
 
     def stop(self) -> None:
         if self._child:

@@ -10,12 +10,15 @@ from tests.parts.board import ALLOW, Board
 from tests.parts.chromium import Chromium
 from tests.parts.docker_engine import DockerEngine
 from tests.parts.git import Git
+from tests.parts.github_description import GitHubDescription
 from tests.parts.oci_registry import OciRegistry
+from tests.parts.parser_source import ParserSource
 from tests.parts.part import Part
 from tests.parts.postgres import Postgres
 from tests.parts.redis_server import RedisServer
 from tests.parts.s3_server import S3Server
 from tests.parts.valkey_server import ValkeyServer
+from tests.parts.wheels import Wheels
 
 PARTS: list[type[Part]] = [
     Git,
@@ -26,6 +29,9 @@ PARTS: list[type[Part]] = [
     RedisServer,
     ValkeyServer,
     Chromium,
+    ParserSource,
+    GitHubDescription,
+    Wheels,
 ]
 BOARD = pytest.StashKey[Board]()
 
@@ -93,4 +99,22 @@ def valkey_server(parts: Board) -> Iterator[ValkeyServer]:
 @pytest.fixture(scope="session")
 def chromium(parts: Board) -> Iterator[Chromium]:
     with parts.use(Chromium) as part:
+        yield part
+
+
+@pytest.fixture(scope="session")
+def parser_source(parts: Board) -> Iterator[ParserSource]:
+    with parts.use(ParserSource) as part:
+        yield part
+
+
+@pytest.fixture(scope="session")
+def github_description(parts: Board) -> Iterator[GitHubDescription]:
+    with parts.use(GitHubDescription) as part:
+        yield part
+
+
+@pytest.fixture(scope="session")
+def wheels(parts: Board) -> Iterator[Wheels]:
+    with parts.use(Wheels) as part:
         yield part

@@ -1,4 +1,4 @@
-"""The tests' own HOME, so that nothing of the person's is read or written; only the base image's cache stays theirs."""
+"""The tests' own HOME, so that nothing of the person's is read or written; only the cache of downloads and base images stays theirs."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ GITCONFIG = """[user]
 
 def move() -> Path:
     """Makes the temporary HOME and moves this process and its children into it. Returns it, for `leave`."""
-    os.environ.setdefault(CACHE, str(_persons_cache() / "luotsi"))
+    os.environ.setdefault(CACHE, str(cache()))
     for name in list(os.environ):
         if name.startswith(DROPPED) and not name.startswith(KEPT):
             del os.environ[name]
@@ -35,7 +35,8 @@ def leave(folder: Path) -> None:
 
 
 def cache() -> Path:
-    return Path(os.environ[CACHE])
+    """The folder of what is downloaded or made once, whether or not HOME has been moved."""
+    return Path(os.environ.get(CACHE) or _persons_cache() / "luotsi")
 
 
 def _persons_cache() -> Path:

@@ -1,7 +1,8 @@
 """What every real part is: a name, a way to get it, and a port of four calls.
 
 Order: install, start, use `address`, stop. Each is called once a session, in one thread. `stop` may follow a failed
-`start`. What cannot be had raises `Missing`; what the kernel forbids raises `Forbidden`; all else is a bug of the part.
+`start`. What cannot be had raises `Missing`; what only an unreachable network has, `Unreachable`; what the kernel forbids,
+`Forbidden`; all else is a bug of the part.
 """
 
 import os
@@ -16,6 +17,10 @@ PROGRAM_FOLDERS = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin"
 
 class Missing(Exception):
     """The part cannot be had on this machine; the message says how to get it elsewhere."""
+
+
+class Unreachable(Exception):
+    """Only a network has it, and the network does not answer: nothing on the machine can make up for that."""
 
 
 class Forbidden(Exception):

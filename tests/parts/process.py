@@ -1,12 +1,12 @@
 """Servers that tests start: a free port, a child that dies with us, readiness by polling, an end by process id."""
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.parts import ports
 from tests.parts.part import Forbidden
 
 REFUSALS = (
@@ -18,11 +18,13 @@ REFUSALS = (
 )
 
 
+PATIENCE = 120.0
+"""Seconds that a test waits for what must come. A wait that passes costs nothing, and two busy cores may be slow."""
+
+
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port of loopback that nobody has, and that no other session is given."""
+    return ports.next_free()
 
 
 def is_refusal(text: str) -> bool:
@@ -30,7 +32,9 @@ def is_refusal(text: str) -> bool:
     return any(words in text.lower() for words in REFUSALS)
 
 
-def until(ready: Callable[[], object], seconds: float = 30.0, what: str = "it", pace: float = 0.05) -> None:
+def until(
+    ready: Callable[[], object], seconds: float = PATIENCE, what: str = "it", pace: float = 0.05
+) -> None:
     """Asks every `pace` seconds until `ready` says yes; an exception of it counts as no, and is told at the deadline."""
     deadline = time.monotonic() + seconds
     last: Exception | None = None
@@ -54,7 +58,7 @@ class Child:
         self.log = folder / f"{self.name}.log"
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [*_prefix(user), *command],
+                [*dying_with_us(user), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -62,7 +66,7 @@ class Child:
                 start_new_session=True,
             )
 
-    def wait_ready(self, ready: Callable[[], bool], seconds: float = 30.0) -> None:
+    def wait_ready(self, ready: Callable[[], bool], seconds: float = PATIENCE) -> None:
         """Returns when `ready` says yes; `Forbidden` when the child ends with the kernel's refusal."""
         try:
             until(lambda: self.process.poll() is not None or ready(), seconds, self.name)
@@ -84,7 +88,8 @@ class Child:
             self.process.wait()
 
 
-def _prefix(user: str | None) -> list[str]:
+def dying_with_us(user: str | None = None) -> list[str]:
+    """What a command begins with so that its process gets TERM when ours ends, however; as another user, if asked."""
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         return []

@@ -4,6 +4,7 @@ import sys
 import urllib.request
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import quote
 
 from tests.parts.part import Part
 from tests.parts.process import Child, free_port
@@ -27,13 +28,24 @@ class S3Server(Part):
         port = free_port()
         self.address = f"http://127.0.0.1:{port}"
         self._child = Child([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], folder)
-        self._child.wait_ready(self._answers, seconds=60)
+        self._child.wait_ready(self._answers)
         self._make(self.bucket)
 
     def fresh(self) -> str:
         """The name of a new, empty bucket."""
         self._made += 1
         return self._make(f"{self.bucket}-{self._made}")
+
+    def put(self, bucket: str, key: str, data: bytes, is_public: bool = False) -> None:
+        """Store an object under any key, as strangers do."""
+        url = f"{self.address}/{bucket}/{quote(key, safe='')}"
+        headers = {
+            "Content-Type": "text/plain",
+            "Authorization": f"AWS {self.access_key}:unchecked",  # the emulator looks no further
+            "x-amz-acl": "public-read" if is_public else "private",
+        }
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers, method="PUT"), timeout=10):
+            return
 
     def stop(self) -> None:
         if self._child:

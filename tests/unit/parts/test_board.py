@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import pytest
 
-from tests.parts.board import Board, State
-from tests.parts.part import Forbidden, Missing, Part
+from tests.parts.board import Board, Row, State, merged, table
+from tests.parts.part import Forbidden, Missing, Part, Unreachable
 
 
 class Working(Part):
@@ -41,6 +41,14 @@ class Kept(Working):
         raise Forbidden("operation not permitted")
 
 
+class Remote(Working):
+    key = "remote"
+    name = "Remote part"
+
+    def install(self) -> None:
+        raise Unreachable("no answer")
+
+
 class Broken(Working):
     key = "broken"
     name = "Broken part"
@@ -50,7 +58,7 @@ class Broken(Working):
 
 
 def board(*, must_have: bool = True, allowed: frozenset[str] = frozenset()) -> Board:
-    return Board([Working, Absent, Kept, Broken], must_have=must_have, allowed=allowed)
+    return Board([Working, Absent, Kept, Remote, Broken], must_have=must_have, allowed=allowed)
 
 
 def test_a_part_runs_in_a_folder_that_goes_away() -> None:
@@ -71,6 +79,14 @@ def test_a_missing_part_fails_only_where_it_can_be_had(must_have: bool, outcome:
     with pytest.raises(outcome, match="Absent part: not installed here"), parts.use(Absent):
         pass
     assert parts.rows["absent"].state is State.SKIPPED
+
+
+def test_what_only_an_unreachable_network_has_is_skipped_and_shown() -> None:
+    parts = board(must_have=True)
+    with pytest.raises(pytest.skip.Exception, match="Remote part: no answer"), parts.use(Remote):
+        pass
+    assert parts.rows["remote"].state is State.SKIPPED
+    assert any("no answer" in line for line in parts.lines())
 
 
 @pytest.mark.parametrize(
@@ -101,3 +117,32 @@ def test_the_table_says_how_to_get_what_did_not_run() -> None:
     line, reason = list(parts.lines())[1:3]
     assert line.split() == ["Absent", "part", "skipped", "apt-get", "install", "no-such-package"]
     assert reason.strip() == "not installed here"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        (State.NOT_ASKED, State.NOT_ASKED, State.NOT_ASKED),
+        (State.NOT_ASKED, State.RAN, State.RAN),
+        (State.NOT_ASKED, State.SKIPPED, State.SKIPPED),
+        (State.RAN, State.SKIPPED, State.SKIPPED),
+        (State.RAN, State.REFUSED, State.REFUSED),
+        (State.SKIPPED, State.REFUSED, State.REFUSED),
+        (State.RAN, State.FAILED, State.FAILED),
+        (State.REFUSED, State.FAILED, State.FAILED),
+    ],
+)
+def test_of_two_sessions_what_ran_counts_and_trouble_counts_more(
+    one: State, other: State, told: State
+) -> None:
+    boards = [{"git": Row("git", "make .venv", state, f"in a session: {state}")} for state in (one, other)]
+    for pair in (boards, boards[::-1]):
+        assert merged(pair)["git"].state is told
+
+
+def test_one_table_holds_the_parts_of_all_sessions() -> None:
+    ran, asked = Row("git", "how", State.RAN, "2.39"), Row("git", "how")
+    boards = [{"git": asked}, {"git": ran, "redis": Row("Redis", "how")}, {}]
+    assert list(merged(boards)) == ["git", "redis"]
+    assert [line.split()[:2] for line in table(merged(boards).values())] == [["git", "ran"], ["Redis", "not"]]
+    assert list(table(merged([{"git": asked}, {}]).values())) == []

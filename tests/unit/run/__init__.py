@@ -1,0 +1,1 @@
+"""How two pytest sessions side by side are started, followed, ended and told as one."""
