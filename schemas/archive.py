@@ -50,10 +50,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one snapshot may hold: entries of any kind, and bytes of all files together."""
+    """How much one snapshot may hold: entries of any kind, bytes of all files together, and of one.
+
+    A file out of git is in memory whole, and a few packed kilobytes may be as many gigabytes there.
+    """
 
     entries: int = 500_000
     size: int = 64 * 1024**3
+    file: int = 256 * 1024**2
 
 
 def trouble(entry: Entry) -> str | None:

@@ -1,7 +1,9 @@
 """A step's parameter values and command entries, as an execution gets them (contract, sections 1.3 and 1.4)."""
 
+import copy
 import math
 import string
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -56,6 +58,11 @@ def checked(parameter: Parameter, value: Any) -> Any:
     for atom in value if isinstance(value, list) else [value]:
         if not isinstance(atom, str | int | float):
             raise ConfigError(f"parameter `{parameter.name}`: a value must be text, a number, true or false")
+    if isinstance(value, list) and len(value) == 1 and not parameter.multiple:
+        value = value[0]  # an edge from a parameter that takes several brings a list
+    if parameter.type == "integer":
+        # An edge from a float parameter or a metric brings 3.0 for 3.
+        value = [_whole(atom) for atom in value] if isinstance(value, list) else _whole(value)
     try:
         valid = parameter.validate(value)
     except ValidationErrors as error:
@@ -67,6 +74,10 @@ def checked(parameter: Parameter, value: Any) -> Any:
         if isinstance(atom, float) and not math.isfinite(atom):
             raise ConfigError(f"parameter `{parameter.name}`: {atom} is not a finite number")
     return bool(valid) if parameter.type == "flag" else valid
+
+
+def _whole(atom: Any) -> Any:
+    return int(atom) if isinstance(atom, float) and atom.is_integer() else atom
 
 
 def entries(step: Step, values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -90,7 +101,18 @@ def entries(step: Step, values: Mapping[str, Any]) -> tuple[str, ...]:
         except (TypeError, ValueError, LookupError) as error:
             # `build_command` would warn only, and leave the placeholder in the command.
             raise ConfigError(f"parameter `{name}` cannot be filled in: {str(error)[:200]}") from error
-    return tuple(entry for entry in step.build_command(given) if entry)
+    return tuple(entry for entry in _without_other_defaults(step, given).build_command(given) if entry)
+
+
+def _without_other_defaults(step: Step, given: Mapping[str, Any]) -> Step:
+    """`build_command` puts defaults where no value is; but what has none here was meant to have none."""
+    bare = copy.copy(step)
+    bare.parameters = OrderedDict(step.parameters)
+    for name, parameter in step.parameters.items():
+        if name not in given and parameter.default is not None:
+            bare.parameters[name] = copy.copy(parameter)
+            bare.parameters[name].default = None
+    return bare
 
 
 def template_problem(template: object) -> str:

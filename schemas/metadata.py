@@ -17,3 +17,35 @@ def metadata_of(line: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+class Pieces:
+    """Puts the pieces of long lines together again, as far as they may be metadata: its memory is bounded."""
+
+    def __init__(self) -> None:
+        self._begun: list[str] | None = None
+        self._size = 0
+        self._may_be = False
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a line that may be metadata has begun and not ended."""
+        return self._begun is not None and self._may_be
+
+    def add(self, message: str, more: bool) -> str:
+        """The whole line that this piece ends; empty while there is more, and for what cannot be metadata."""
+        if self._begun is None:
+            if not more:
+                return message
+            self._begun, self._size = [], 0
+            self._may_be = message.lstrip().startswith("{")
+        self._size += len(message)
+        self._may_be = self._may_be and self._size <= LONGEST
+        if self._may_be:
+            self._begun.append(message)
+        else:
+            self._begun.clear()
+        if more:
+            return ""
+        whole, self._begun = "".join(self._begun), None
+        return whole

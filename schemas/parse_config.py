@@ -5,7 +5,21 @@ library (`checks.guards`), the schemas, the library's objects, our checks, the l
 triggers and models. What Valohai accepts is at most a warning, unless it could not run; what is ours is strict.
 """
 
-from schemas.checks import edges, guards, items, models, official, ours, pipelines, steps, triggers
+from dataclasses import replace
+
+from schemas.checks import (
+    edges,
+    endpoints,
+    guards,
+    items,
+    models,
+    official,
+    ours,
+    pipelines,
+    steps,
+    tasks,
+    triggers,
+)
 from schemas.checks.findings import Findings
 from schemas.errors import ConfigError
 from schemas.repo_config import RepoConfig
@@ -25,41 +39,53 @@ def parse_config(text: bytes, path: str = FILE_NAME, limits: Limits = DEFAULT_LI
     try:
         document = load(text, path, limits)
     except ConfigError as error:
-        return RepoConfig(None, problems=error.problems)
+        return RepoConfig(None, problems=tuple(replace(problem, rule="yaml") for problem in error.problems))
     if not isinstance(document.value, list):
         return RepoConfig(None, problems=(_no_list(document, path),))
     findings = Findings(path, document.marks)
+    findings.rule = "item"
     found = items.gather(document, findings)
     findings.used = items.used(found)
+    findings.rule = "limit"
     guards.guard(found, limits, findings)
+    findings.rule = "schema"
     official.check_schema(found, findings)
     ours.check_schema(found, findings)
     official.parse(found, findings)
     config = official.config_of(found, findings)
     _check(found, findings)
+    findings.rule = "official"
     official.lint(found, config, findings)
+    findings.rule = "trigger"
     sound_triggers = triggers.read_triggers(found, findings)
+    findings.rule = "model"
     sound_models = models.read_models(found, findings)
     return RepoConfig(config, sound_triggers, sound_models, findings.problems())
 
 
 def _check(found: items.Items, findings: Findings) -> None:
+    findings.rule = "step"
     steps.check_steps(found, findings)
-    steps.check_tasks(found, findings)
+    findings.rule = "task"
+    tasks.check_tasks(found, findings)
+    findings.rule = "endpoint"
+    endpoints.check_endpoints(found, findings)
     for item in found.of("pipeline"):
         if item.official is not None:
+            findings.rule = "pipeline"
             graph = pipelines.graph_of(item, found)
             pipelines.check_nodes(graph, found, findings)
             pipelines.check_parameters(graph, findings)
+            findings.rule = "edge"
             edges.check_edges(graph, found, findings)
 
 
 def _no_list(document: Document, path: str) -> Problem:
     hint = "Begin with an item, for example `- step:` and below it `name: train`."
     if document.value is None:
-        return Problem(path, 1, 1, "the file is empty", hint)
+        return Problem(path, 1, 1, "the file is empty", hint, rule="item")
     place = document.marks.value(())
     message = f"the file must be a list of items, not {items.word_for(document.value)}"
     if isinstance(document.value, dict) and any(key in items.KINDS for key in document.value):
         hint = "Put `- ` before each of them."
-    return Problem(path, place.line, place.column, message, hint)
+    return Problem(path, place.line, place.column, message, hint, rule="item")

@@ -53,6 +53,27 @@ class NodeState(StrEnum):
     SKIPPED = "skipped"
 
 
+class TaskState(StrEnum):
+    """A task: one step run several times with different parameters."""
+
+    CREATED = "created"
+    STARTED = "started"
+    STOPPING = "stopping"
+    COMPLETE = "complete"
+    ERROR = "error"
+    STOPPED = "stopped"
+
+
+class DeploymentState(StrEnum):
+    """A deployment version on its way to serve."""
+
+    BUILDING = "building"
+    DEPLOYING = "deploying"
+    SERVING = "serving"
+    FAILED = "failed"
+    RETIRED = "retired"
+
+
 class PromotionState(StrEnum):
     """A version on its way to serve a stage."""
 
@@ -86,6 +107,7 @@ HELD_ATTEMPT = frozenset({AttemptState.CLAIMED, AttemptState.RUNNING})
 FINAL_RUN = frozenset(
     {RunState.SUCCESS, RunState.FAILURE, RunState.ERROR, RunState.NEUTRAL, RunState.CANCELLED}
 )
+FINAL_TASK = frozenset({TaskState.COMPLETE, TaskState.ERROR, TaskState.STOPPED})
 FINAL_NODE = frozenset({NodeState.COMPLETE, NodeState.ERROR, NodeState.STOPPED, NodeState.SKIPPED})
 FINAL_PROMOTION = frozenset({PromotionState.SERVING, PromotionState.FAILED, PromotionState.SUPERSEDED})
 
@@ -110,6 +132,7 @@ _WORDS: dict[str, Word] = {
     "skipped": Word.NEUTRAL,
     "neutral": Word.NEUTRAL,
     "superseded": Word.NEUTRAL,
+    "retired": Word.NEUTRAL,
     "lost": Word.INTERRUPTED,
     "interrupted": Word.INTERRUPTED,
 }

@@ -1,6 +1,6 @@
 """Small values that every room uses. Immutable, comparable, without behaviour that needs the outside."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NewType
 
 Sha = NewType("Sha", str)
@@ -25,6 +25,8 @@ class Problem:
     message: str
     hint: str = ""
     severity: str = "error"  # or "warning"
+    rule: str = field(default="", compare=False)
+    """Which check says it (`schemas.checks.rules`): a word that does not change when the sentence does."""
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
@@ -53,6 +55,11 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(self._value)
+
+
+def is_sha(text: str) -> bool:
+    """Whether it is a full git object id."""
+    return len(text) in (40, 64) and not text.strip("0123456789abcdef")
 
 
 def short(identifier: str) -> str:

@@ -1,6 +1,7 @@
 """Collects what is wrong, with its place; knows which items are broken by it."""
 
 import difflib
+from collections import Counter
 from collections.abc import Hashable, Iterable
 
 from schemas.values import Problem
@@ -9,7 +10,7 @@ from schemas.yaml_marks import Marks, Path, Place
 SHOWN = 200
 """Problems in an answer. A person mends a few and pushes again; a file of nonsense must not fill the ledger."""
 KEPT = 5_000
-"""Problems remembered while looking."""
+"""Problems of each severity that are remembered while looking: warnings must not crowd out an error."""
 COMPARISONS = 20_000
 """Names compared for "did you mean", in one file."""
 
@@ -18,6 +19,7 @@ class Findings:
     """Adds problems by their path in the document. Equal ones at one place are one.
 
     `broken`: items with an error. `unsafe`: those that nobody should look into. `used`: what triggers and models build on.
+    `rule`: the check that speaks now.
     """
 
     def __init__(self, path: str, marks: Marks) -> None:
@@ -26,7 +28,9 @@ class Findings:
         self.broken: set[Hashable] = set()
         self.unsafe: set[Hashable] = set()
         self.used: frozenset[Hashable] = frozenset()
+        self.rule = ""
         self._problems: dict[Problem, None] = {}
+        self._kept: Counter[str] = Counter()
         self._more = 0
         self._at_fault: set[Path] = set()
         self._muted: set[Path] = set()
@@ -51,10 +55,11 @@ class Findings:
 
     def add(self, severity: str, place: Place, message: str, hint: str = "") -> None:
         """A problem at a place that is already known."""
-        problem = Problem(self.path, place.line, place.column, clip(message), clip(hint), severity)
+        problem = Problem(self.path, place.line, place.column, clip(message), clip(hint), severity, self.rule)
         if problem in self._problems:
             return
-        if len(self._problems) < KEPT:
+        if self._kept[severity] < KEPT:
+            self._kept[severity] += 1
             self._problems[problem] = None
         else:
             self._more += 1
@@ -93,7 +98,7 @@ class Findings:
         shown = sorted(kept[:SHOWN], key=lambda problem: (problem.line, problem.column))
         if more > 0:
             severity = "error" if any(problem.severity == "error" for problem in kept) else "warning"
-            shown.append(Problem(self.path, 0, 0, f"and {more:,} more problems", "", severity))
+            shown.append(Problem(self.path, 0, 0, f"and {more:,} more problems", "", severity, "more"))
         return tuple(shown)
 
 

@@ -115,8 +115,12 @@ def gather(document: Document, findings: Findings) -> Items:
 
 
 def _nothing_reads(index: int, element: dict[Any, Any], findings: Findings) -> None:
-    for key in element or ("{}",):
+    plural = [key for key in element if isinstance(key, str) and key.removesuffix("s") in KINDS]
+    for key in plural or element or ("{}",):
         close = findings.nearest(key, KINDS)
+        if key in plural:
+            one = key.removesuffix("s")
+            close = f"Write each of them as an item of its own: `- {one}:` and below it its `name`."
         findings.warning((index, key), f"nothing reads the item `{clip(key, 60)}`", close, key=True)
 
 

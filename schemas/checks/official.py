@@ -4,6 +4,7 @@ It works on a file as a whole and gives up at the first trouble, with all sorts 
 so that one broken item hides nothing else and every complaint has a line. `schemas.checks.guards` has run before.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ from valohai_yaml.validation import get_json_schema
 from schemas.checks import schema_errors
 from schemas.checks.findings import Findings, clip, listing
 from schemas.checks.items import OFFICIAL, Item, Items, as_list
+from schemas.checks.official_words import in_our_words
 from schemas.yaml_marks import Path
 
 LINT_CHARACTERS = 2_000_000
@@ -173,28 +175,19 @@ def lint(items: Items, config: Any, findings: Findings) -> None:
         stumbled, messages = _linted(item.official, {"config": config})
         # Chosen before any is added: two complaints about one part do not silence each other.
         heard = [(message, said.get(message)) for message in dict.fromkeys([*said, *messages])]
-        heard = [(message, place) for message, place in heard if not _known(message[1], place, findings)]
+        heard = [(message, place) for message, place in heard if not _known(place, findings)]
         if stumbled and not findings.at_fault(item.path) and not findings.muted(item.path):
             findings.error(item.path, f"the official lint stumbled: {in_words(stumbled)}", key=True)
         for (severity, text), place in heard:
-            say = findings.error if severity == "error" else findings.warning
-            say(place or _field(text, item), text, key=True)
+            ours = in_our_words(text)
+            if ours is not None:
+                say = findings.error if severity == "error" else findings.warning
+                say((*(place or item.path), *ours.below), ours.message, ours.hint, key=ours.key)
 
 
-def _known(text: str, place: Path | None, findings: Findings) -> bool:
-    """Whether our own checks have said it: with a better place, or because what it builds on is broken."""
-    if text.startswith('"then" value'):
-        return True  # `schemas.checks.pipelines` judges these: the official list lacks `require-approval`
+def _known(place: Path | None, findings: Findings) -> bool:
+    """Whether our own checks have said it with a better place, or because what it builds on is broken."""
     return place is not None and (findings.at_fault(place) or findings.muted(place))
-
-
-def _field(text: str, item: Item) -> Path:
-    """The key of the item that a complaint speaks of: in backticks, or as its first words."""
-    words = text.lower().replace("_", "-").replace(" ", "-")
-    for key in item.data:
-        if isinstance(key, str) and (f"`{key}`" in words or words.startswith(f"{key}-")):
-            return (*item.path, key)
-    return item.path
 
 
 def _linted(part: Any, context: dict[str, Any]) -> tuple[Exception | None, list[tuple[str, str]]]:
@@ -231,6 +224,8 @@ def in_words(error: Exception) -> str:
 def _hint(error: Exception) -> str:
     if str(error).endswith("is not a duration"):
         return 'Write a whole number of seconds, or for example "90s", "5m", "1h 30m".'
+    if re.search("edge shorthand|must have 3 parts", str(error)):
+        return "Write both ends as `node.type.key`: `[train.output.model.pkl, test.input.model]`."
     for choices in CHOICES:
         if f"valid {choices.__name__}" in str(error):
             return f"Known here: {listing(choice.value for choice in choices)}."

@@ -5,17 +5,27 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from valohai_yaml.objs import Pipeline, Step
-from valohai_yaml.objs.pipelines.node_action import WELL_KNOWN_THENS
-from valohai_yaml.utils.lint import lint_expression
+from valohai_yaml.objs.pipelines.node_action import WELL_KNOWN_THENS, WELL_KNOWN_WHENS
 
+from schemas.checks.conditions import check_condition
 from schemas.checks.findings import Findings, clip
 from schemas.checks.items import Item, Items, as_list
-from schemas.checks.official import BoundedLint, attempt
 from schemas.checks.steps import check_parts
 from schemas.yaml_marks import Path
 
-THENS = sorted(WELL_KNOWN_THENS | {"require-approval"})
-"""`require-approval` is in Valohai's documentation, not in the library's list."""
+APPROVAL = "require-approval"
+"""It is in Valohai's documentation, not in the library's list."""
+THENS = sorted(WELL_KNOWN_THENS | {APPROVAL})
+WHENS = sorted(WELL_KNOWN_WHENS)
+KEPT_OF_STEP = (
+    "type",
+    "pass-as",
+    "pass-true-as",
+    "pass-false-as",
+    "multiple",
+    "multiple-separator",
+    "choices",
+)
 
 
 @dataclass(slots=True)
@@ -75,6 +85,7 @@ def _step(data: dict[str, Any], items: Items) -> Step | None:
 
 def check_nodes(graph: Graph, items: Items, findings: Findings) -> None:
     """Names, steps, tasks, endpoints and actions of every node."""
+    _check_repeated(graph, findings)
     for node in graph.nodes.values():
         if "." in node.name:
             hint = "Edges are split at dots; use a dash."
@@ -84,8 +95,38 @@ def check_nodes(graph: Graph, items: Items, findings: Findings) -> None:
         if node.type == "deployment":
             _check_endpoints(node, items, findings)
         if isinstance(node.data.get("override"), dict):
-            check_parts(node.data["override"], (*node.path, "override"), findings)
-        _check_actions(node, graph, findings)
+            known = list(node.step.parameters) if node.step is not None else None
+            check_parts(node.data["override"], (*node.path, "override"), known, findings)
+            _check_override(node, findings)
+        _check_actions(node, findings)
+
+
+def _check_repeated(graph: Graph, findings: Findings) -> None:
+    seen: set[str] = set()
+    for position, data in enumerate(graph.item.data.get("nodes", ())):
+        if data["name"] in seen:
+            path = (*graph.item.path, "nodes", position, "name")
+            message = f"a second node is called `{clip(data['name'], 60)}`"
+            findings.error(path, message, "Give it another name.")
+        seen.add(data["name"])
+
+
+def _check_override(node: Node, findings: Findings) -> None:
+    """What it names is in the step; and of a parameter it changes the value only."""
+    for section, known in (("inputs", "inputs"), ("parameters", "parameters")):
+        names = getattr(node.step, known, None)
+        for position, data in enumerate(as_list(node.data["override"].get(section))):
+            path = (*node.path, "override", section, position)
+            if names is not None and data["name"] not in names:
+                word = section.removesuffix("s")
+                message = (
+                    f"step `{node.step.name if node.step else ''}` has no {word} `{clip(data['name'], 60)}`"
+                )
+                findings.error((*path, "name"), message, findings.nearest(data["name"], names))
+            for key in data if section == "parameters" else ():
+                if key in KEPT_OF_STEP:
+                    message = f"`{key}` of an override has no effect: it is the step's that counts"
+                    findings.warning((*path, key), message, "An override changes the `default`.", key=True)
 
 
 def _check_reference(node: Node, items: Items, findings: Findings) -> None:
@@ -109,20 +150,25 @@ def _check_endpoints(node: Node, items: Items, findings: Findings) -> None:
             findings.error(where, f"no endpoint is called `{clip(name, 60)}`", hint)
 
 
-def _check_actions(node: Node, graph: Graph, findings: Findings) -> None:
+def _check_actions(node: Node, findings: Findings) -> None:
     for position, action in enumerate(node.data.get("actions", ())):
         path = (*node.path, "actions", position)
         for then, where in _each(action.get("then"), (*path, "then")):
             if then not in THENS:
                 hint = findings.nearest(then, THENS)
                 findings.error(where, f"`then` cannot be `{clip(then, 60)}`", hint)
+        whens = [str(when).lower() for when, _ in _each(action.get("when"), path)]
+        approvals = [where for then, where in _each(action.get("then"), (*path, "then")) if then == APPROVAL]
+        if approvals and "node-starting" not in whens:
+            message = f"`{APPROVAL}` can only hold a node that is about to start"
+            findings.flaw(approvals[0], message, "Write `when: node-starting`.")
+        for when, where in _each(action.get("when"), (*path, "when")):
+            if str(when).lower() not in WHENS:
+                message = f"`{clip(when, 60)}` never happens to a node"
+                findings.warning(where, message, findings.nearest(when, WHENS))
+        known = list(node.step.parameters) if node.step is not None else None
         for expression, where in _each(action.get("if"), (*path, "if")):
-            result = BoundedLint()
-            context = {"object_type": "pipeline", "pipeline": graph.item.official}
-            outcome = attempt(lambda: lint_expression(result, context, "if", expression))  # noqa: B023 - called at once
-            if isinstance(outcome, Exception) or result.error_count:
-                said = next(iter(result.errors))["message"] if result.error_count else str(outcome)
-                findings.error(where, said)
+            check_condition(expression, where, known, findings, starting=whens == ["node-starting"])
 
 
 def _each(value: object, path: Path) -> Iterator[tuple[Any, Path]]:

@@ -125,6 +125,8 @@ def _in_words(error: ValidationError, path: Path) -> tuple[str, str]:
             hint = ""
             if limit == "string" and isinstance(error.instance, bool | int | float):
                 hint = "Write it in quotes."
+            elif limit == "object" and error.instance is None:
+                hint = "Indent what belongs to it further than it."
             return f"{subject} must be {_type(limit)}, not {word_for(error.instance)}", hint
         case "pattern":
             described = error.schema.get("description", "") if isinstance(error.schema, dict) else ""

@@ -8,7 +8,7 @@ from valohai_yaml.objs import Step
 from schemas.checks.findings import Findings, clip
 from schemas.checks.items import Item, Items
 from schemas.checks.ours import texts
-from schemas.checks.pipelines import graph_of
+from schemas.checks.pipelines import Node, graph_of
 from schemas.commands import checked
 from schemas.errors import ConfigError
 from schemas.repo_config import Target
@@ -44,8 +44,8 @@ def check_target(item: Item, target: Target, items: Items, findings: Findings) -
     step = items.official("step", name)
     if isinstance(step, Step):
         _check_step(step, target, path, findings)
-        if target.kind == "step":
-            _check_complete(step, target, path, findings)
+        varied = varies(wanted.data) if target.kind == "task" else set()
+        _check_complete(step, target, varied, path, findings)
 
 
 def _check_step(step: Step, target: Target, path: Path, findings: Findings) -> None:
@@ -70,21 +70,37 @@ def _check_value(parameter: Any, value: Any, path: Path, findings: Findings) -> 
         findings.error(path, error.message)
 
 
-def _check_complete(step: Step, target: Target, path: Path, findings: Findings) -> None:
+def _check_complete(step: Step, target: Target, varied: set[str], path: Path, findings: Findings) -> None:
     """What an execution would be refused for: required parameters and inputs that nobody gives a value."""
-    for kind, name in _missing(step, target):
+    given = {name for name, value in target.parameters.items() if value is not None} | varied
+    taken = {name for name, value in target.parameters.items() if value is None}
+    for kind, name in missing(step, given, taken, dict(target.inputs)):
         message = f"{kind} `{clip(name, 60)}` of step `{step.name}` has no value"
         hint = f"Give one here under `{kind}s`, or a default in the step, or make it optional there."
-        findings.error((*path, "step"), message, hint)
+        findings.error((*path, target.kind), message, hint)
 
 
-def _missing(step: Step, target: Target) -> Iterator[tuple[str, str]]:
+def missing(
+    step: Step, given: set[str], taken: set[str], inputs: dict[str, tuple[str, ...]]
+) -> Iterator[tuple[str, str]]:
+    """Required parameters and inputs of a step without a value: (kind, name).
+
+    `given`: parameters with a value from elsewhere; `taken`: those whose default was taken away; `inputs`: addresses by name.
+    """
     for name, parameter in step.parameters.items():
-        if not parameter.optional and target.parameters.get(name, parameter.default) is None:
+        default = None if name in taken else parameter.default
+        if not parameter.optional and name not in given and default is None:
             yield "parameter", name
     for name, one in step.inputs.items():
-        if not one.optional and not target.inputs.get(name, texts(one.default)):
+        if not one.optional and not any(inputs.get(name, texts(one.default))):
             yield "input", name
+
+
+def varies(task: dict[str, Any]) -> set[str]:
+    """The parameters that every execution of a task is given."""
+    names = {parameter["name"] for parameter in task.get("parameters", ())}
+    sets = [set(values) for values in task.get("parameter-sets", ())]
+    return names | (set.intersection(*sets) if sets else set())
 
 
 def _check_pipeline(wanted: Item, target: Target, path: Path, items: Items, findings: Findings) -> None:
@@ -110,6 +126,49 @@ def _check_pipeline(wanted: Item, target: Target, path: Path, items: Items, find
             hint = findings.nearest(input_name, node.step.inputs)
             message = f"step `{node.step.name}` has no input `{clip(input_name, 60)}`"
             findings.error(where, message, hint, key=True)
+    for node in graph.nodes.values():
+        if node.step is not None:
+            _check_node(node, node.step, wanted, target, path, items, findings)
+
+
+def _check_node(
+    node: Node, step: Step, wanted: Item, target: Target, path: Path, items: Items, findings: Findings
+) -> None:
+    """What a node would be refused for when its turn comes, hours into the run."""
+    fed = {
+        kind: {
+            edge.target_key
+            for edge in wanted.official.edges
+            if (edge.target_node, edge.target_type) == (node.name, kind)
+        }
+        for kind in ("parameter", "input")
+    }
+    override = node.data.get("override") or {}
+    values = {one["name"]: one.get("default") for one in override.get("parameters", ())}
+    values |= _from_pipeline(node.name, wanted, target)
+    given = {name for name, value in values.items() if value is not None} | fed["parameter"]
+    task = items.find("task", node.data.get("task"))
+    given |= varies(task.data) if task is not None else set()
+    inputs = {one["name"]: texts(one.get("default")) for one in override.get("inputs", ())}
+    own = f"{node.name}."
+    inputs |= {name.removeprefix(own): uris for name, uris in target.inputs.items() if name.startswith(own)}
+    inputs |= dict.fromkeys(fed["input"], ("an edge",))
+    for kind, name in missing(step, given, set(values) - given, inputs):
+        message = f"{kind} `{clip(name, 60)}` of node `{clip(node.name, 60)}` has no value"
+        hint = f"Give it an edge, or a default in step `{clip(step.name, 60)}`, or make it optional there."
+        findings.error((*path, "pipeline"), message, hint)
+
+
+def _from_pipeline(node: str, wanted: Item, target: Target) -> dict[str, Any]:
+    """The values that the pipeline's parameters give to a node; an empty text counts as none."""
+    values: dict[str, Any] = {}
+    for parameter in wanted.official.parameters:
+        value = target.parameters.get(parameter.name, parameter.default)
+        for aim in parameter.targets:
+            name, _, rest = aim.partition(".")
+            if name == node and value not in (None, ""):
+                values[rest.partition(".")[2]] = value
+    return values
 
 
 def _plain(value: Any) -> bool:

@@ -1,6 +1,6 @@
 """The agents' API: what an agent says and what it is answered. JSON over HTTPS, with the agent's own token.
 
-Paths are in the design: POST /agent/v1/attempts/<id>/{claim,manifest,addresses,finish} and POST /agent/v1/renew.
+Paths are in the design: POST /agent/v1/attempts/<id>/{claim,manifest,addresses,detail,finish} and POST /agent/v1/renew.
 """
 
 from dataclasses import dataclass, field
@@ -48,6 +48,17 @@ class ClaimRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ResolvedInput:
+    """A file as it was placed: its digest, its size, and where it came from. One on demand may have neither yet."""
+
+    input: str
+    name: str
+    uri: str
+    size: int | None
+    sha256: Sha256 | None
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """The answer to a claim that was won (or is asked again by its holder). `lease` counts seconds from now."""
 
@@ -55,6 +66,8 @@ class Claim:
     lease: float
     secrets: dict[str, str] = field(default_factory=dict)
     addresses: tuple[Address, ...] = ()
+    resolved: tuple[ResolvedInput, ...] | None = None
+    """What the manifest of an earlier attempt names; this one takes the same files. None: no attempt came so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,12 @@ class RenewRequest:
     """`docker 20.10.24`, `process (no isolation)`: what people read."""
     host: str = ""
     version: str = ""
+    cpus: float = 0
+    """Cores of the machine; 0: not known."""
+    memory: int = 0
+    """MB of the machine; 0: not known."""
+    devices: dict[str, int] = field(default_factory=dict)
+    """Count by resource name, such as `nvidia.com/gpu`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +105,6 @@ class RenewAnswer:
     attempts: tuple[Renewed, ...]
     interval: float
     drain: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedInput:
-    """A file as it was placed: its digest, its size, and where it came from."""
-
-    input: str
-    name: str
-    uri: str
-    size: int
-    sha256: Sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,13 @@ class Finish:
     """The result object is stored; `digest` is over its bytes."""
 
     digest: Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class StatusDetail:
+    """What the running job says of itself (contract 5.6), at most 1000 characters; it replaces what it said before."""
+
+    status_detail: str
 
 
 @dataclass(frozen=True, slots=True)

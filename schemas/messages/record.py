@@ -7,7 +7,19 @@ from schemas.codec import Json, Moment, Uuid
 
 VERSION = 1
 
-Kind = Literal["verdict", "execution", "run", "tag", "version", "promotion", "observation"]
+Kind = Literal[
+    "verdict",
+    "execution",
+    "task",
+    "pipeline",
+    "approval",
+    "run",
+    "tag",
+    "version",
+    "promotion",
+    "observation",
+    "names",
+]
 
 
 @dataclass(frozen=True, slots=True)

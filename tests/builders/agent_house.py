@@ -22,6 +22,7 @@ from schemas.signing import SigningKey
 from schemas.values import Secret
 from tests.builders import agent_jobs
 from tests.builders.agent_web import TOKEN, AgentWeb, Held
+from tests.parts.process import PATIENCE
 
 
 @dataclass
@@ -62,7 +63,7 @@ class AgentHouse:
             yield
         finally:
             stop.set()
-            thread.join(60)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
 
     def send(self, *commands: str, files: Mapping[str, str] | None = None, **changes: Any) -> Held:
@@ -90,7 +91,7 @@ class AgentHouse:
 
     def result(self, held: Held) -> Result:
         """The result, when it has come and has been announced."""
-        assert held.done.wait(60), "the attempt did not finish"
+        assert held.done.wait(PATIENCE), "the attempt did not finish"
         return self.web.result(held)
 
     def lines(self, result: Result) -> list[LogRecord]:
@@ -124,7 +125,7 @@ def connected(url: str) -> Iterator[Redis]:
         client.close()
 
 
-def seen(condition: Callable[[], bool], event: threading.Event, seconds: float = 30) -> bool:
+def seen(condition: Callable[[], bool], event: threading.Event, seconds: float = PATIENCE) -> bool:
     """Whether a condition comes true, looked at after every change that sets `event`."""
     while not condition():
         if not event.wait(seconds):

@@ -9,7 +9,7 @@ from typing import Any
 import zstandard
 
 from schemas import archive, codec
-from schemas.archive import Entry
+from schemas.archive import Entry, Kind
 from schemas.messages.job import Archive, DatumFile, Job
 from schemas.signing import SigningKey
 from stores import keys
@@ -18,9 +18,12 @@ ENVIRONMENT = "0123456789ab"
 
 
 def snapshot(files: Mapping[str, str]) -> tuple[bytes, str]:
-    """A commit's archive as it is stored, and its digest."""
+    """A commit's archive as it is stored, and its digest. A name that ends in `/` is a submodule, without content."""
     parts = []
     for name, text in sorted(files.items()):
+        if name.endswith("/"):
+            parts.append(archive.header(Entry(name[:-1].encode(), Kind.FOLDER)))
+            continue
         content = text.encode()
         parts += [
             archive.header(Entry(name.encode(), size=len(content))),

@@ -29,6 +29,8 @@ from schemas.messages.claim import (
     RenewAnswer,
     Renewed,
     RenewRequest,
+    ResolvedInput,
+    StatusDetail,
 )
 from schemas.messages.job import Job
 from schemas.messages.result import Result
@@ -47,6 +49,7 @@ class Held:
     manifest: Manifest | None = None
     digest: str = ""
     claims: int = 0
+    details: list[str] = field(default_factory=list)
     done: threading.Event = field(default_factory=threading.Event)
 
 
@@ -140,6 +143,9 @@ class AgentWeb:
                 return 204, b""
             case "addresses":
                 return self._addresses(held, codec.read(AddressesRequest, body))
+            case "detail":
+                held.details.append(codec.read(StatusDetail, body).status_detail)
+                return 204, b""
             case "finish":
                 held.digest = codec.read(Finish, body).digest
                 held.done.set()
@@ -149,10 +155,23 @@ class AgentWeb:
     def _claim(self, held: Held, request: ClaimRequest) -> tuple[int, bytes]:
         if held.state not in ("waiting", "claimed", "running"):
             return _fault(409, f"this attempt is {held.state}")
+        if held.digest:
+            return _fault(409, "this attempt cannot be claimed again: its result is there")
         held.claims += 1
         held.state = "claimed" if held.state == "waiting" else held.state
         archive = self._address("GET", held.job.archive.key, "system", request.shares_folder)
-        return _said(Claim(held.job.attempt, 60.0, dict(self.secrets), (archive,)))
+        return _said(Claim(held.job.attempt, 60.0, dict(self.secrets), (archive,), self._earlier(held)))
+
+    def _earlier(self, held: Held) -> tuple[ResolvedInput, ...] | None:
+        job = held.job
+        said = {
+            each.job.attempt_number: each.manifest.inputs
+            for each in self.held.values()
+            if each.manifest
+            and each.job.execution == job.execution
+            and each.job.attempt_number < job.attempt_number
+        }
+        return said[max(said)] if said else None
 
     def _renew(self, request: RenewRequest) -> tuple[int, bytes]:
         self.renewed.append(request)
@@ -170,7 +189,8 @@ class AgentWeb:
         }
         if job.build:
             readable |= {(d.store, d.key) for d in job.build.files.values()}
-        writable = keys.written_by(job.execution, job.attempt_number)
+        places = keys.written_by(job.execution, job.attempt_number)
+        writable = {"system": places["system"], job.upload_store: places["artifacts"]}
         for wanted in request.objects:
             may = (wanted.store, wanted.key) in readable if wanted.method == "GET" else any(
                 wanted.key == own or (own.endswith("/") and wanted.key.startswith(own)) for own in writable.get(wanted.store, ())

@@ -80,7 +80,7 @@ TOP = {
 
 def deep(sample: Sample) -> dict[str, str]:
     """Pages of rows, by endpoint and, where one has several faces, what it shows."""
-    wine = "/r/wine"
+    wine, lab, releases = "/r/wine", "/r/lab/penguins", sample.releases
     return {
         "repository": wine,
         "repository_commits": f"{wine}/commits",
@@ -94,4 +94,20 @@ def deep(sample: Sample) -> dict[str, str]:
         "execution failed": f"{wine}/executions/{sample.failed.number}",
         "execution waiting": f"{wine}/executions/{sample.waiting.number}",
         "log": f"{wine}/executions/{sample.trained.number}/log",
+        "run task": f"{wine}/run/{sample.tuning}",
+        "task": f"{wine}/tasks/{sample.task}",
+        "execution task": f"{wine}/executions/{sample.trial.number}",
+        "repository two": lab,
+        "repository_executions two": f"{lab}/executions?root=models/eu",
+        "run going": f"{lab}/run/{releases.going}",
+        "run broken": f"{lab}/run/{releases.broken}",
+        "run shipped": f"{lab}/run/{releases.shipped}",
+        "run replaced": f"{lab}/run/{releases.replaced}",
+        "execution retried": f"{lab}/executions/{releases.retried.number}",
+        "execution talking": f"{lab}/executions/{releases.talking.number}",
+        "execution below": f"{lab}/executions/1?root=models/eu",
+        "deployments": f"{lab}/deployments",
+        "deployments none": f"{wine}/deployments",
+        "data": f"{lab}/data",
+        "data none": f"{wine}/data",
     }

@@ -71,6 +71,7 @@ def job(
     port: int = 8000,
     path: str = "model.txt",
     repository: str | None = None,
+    packages: tuple[str, ...] = (),
 ) -> Job:
     """A build of the endpoint around a model file that holds `model`."""
     datum = DatumFile(
@@ -100,7 +101,7 @@ def job(
         created="2030-01-01T00:00:00+00:00",
         build=Build(
             model="churn", version=version, endpoint="predict", image=image, command=command, port=port,
-            files={path: datum}, repository=repository,
+            files={path: datum}, repository=repository, packages=packages,
         ),
     )  # fmt: skip
 

@@ -14,14 +14,12 @@ from ledger.executions import ExecutionRow, NewExecution
 from luotsi import installation, tree, valkey, wiring
 from luotsi.installation import Installation
 from luotsi.supervise import Tree
-from luotsi.valkey import free_port
 from schemas import codec, moments
 from schemas.messages.job import Archive
 from schemas.states import FINAL_EXECUTION
 from tests.builders.person import Person
-from tests.parts.process import until
+from tests.parts.process import PATIENCE, free_port, until
 
-PATIENCE = 60.0
 NAME = "bench"
 PACE = 0.002
 """Seconds between two looks at an execution: less than what the bench measures."""

@@ -6,11 +6,12 @@ numbers come from a counter, so that the same calls give the same rows.
 
 from tests.builders.row_writer import NOW, Execution, Repository, sha256
 from tests.builders.rows_of_git import GitRows
+from tests.builders.rows_of_names import NameRows
 from tests.builders.rows_of_results import MadeRows, final_log, log_records
 from tests.builders.rows_of_work import WorkRows
 
 __all__ = ["NOW", "Execution", "Repository", "Rows", "final_log", "log_records", "sha256"]
 
 
-class Rows(GitRows, WorkRows, MadeRows):
+class Rows(GitRows, WorkRows, MadeRows, NameRows):
     """Every builder of rows in one."""

@@ -49,6 +49,7 @@ class Writer:
         self._environments: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
         self._pipelines: dict[str, int] = {}
+        self._tasks: dict[str, int] = {}
 
     def next_id(self) -> str:
         """A UUID, the same in every run."""

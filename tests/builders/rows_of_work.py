@@ -50,7 +50,10 @@ class WorkRows(Writer):
         identity, names = self.next_id(), list(nodes)
         number = self._pipelines[of.project] = self._pipelines.get(of.project, 0) + 1
         edges = values.pop("edges", [list(pair) for pair in pairwise(names)])
-        graph = {"nodes": [{"name": n, "step": n, "state": s} for n, s in nodes.items()], "edges": edges}
+        graph = values.pop("graph", None) or {
+            "nodes": [{"name": n, "step": n, "state": s} for n, s in nodes.items()],
+            "edges": edges,
+        }
         defaults = {
             "name": "train-and-evaluate",
             "state": "started",
@@ -67,6 +70,49 @@ class WorkRows(Writer):
             **{**defaults, **values},
         )
         return identity
+
+    def task(self, of: Repository, run: str, sets: list[dict[str, Any]], **values: Any) -> tuple[str, int]:
+        """A task of a run, one execution for each of `sets`; its id and number. `plan` adds to its plan."""
+        identity = self.next_id()
+        number = self._tasks[of.project] = self._tasks.get(of.project, 0) + 1
+        plan = {
+            "task": "sweep",
+            "step": "train",
+            "type": "grid_search",
+            "seed": 7,
+            "names": list(sets[0]),
+            "sets": sets,
+            "count": len(sets),
+            "batch": None,
+            "limit": None,
+            "space": None,
+            "target": None,
+            "on_child_error": "continue-and-complete",
+            "stop_condition": None,
+            "reuse": False,
+            "given": {"variables": {"API_TOKEN": "s3cr3t"}},
+            "notes": [],
+            "rank": {"metric": "accuracy", "goal": "max", "value": None},
+            "ending": None,
+        }
+        defaults: dict[str, Any] = {
+            "name": "sweep",
+            "step": "train",
+            "state": "complete",
+            "created_at": self.ago(500),
+            "finished_at": None,
+        }
+        plan |= values.pop("plan", {})
+        self.put(
+            tables.tasks,
+            id=identity,
+            run_id=run,
+            project_id=of.project,
+            number=number,
+            plan=plan,
+            **{**defaults, **values},
+        )
+        return identity, number
 
     def environment(self, name: str = "local") -> str:
         """The id of an environment, made on first use."""

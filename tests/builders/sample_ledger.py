@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from stores.port import Store
 from tests.builders.ledger_rows import Execution, Repository, Rows, log_records
+from tests.builders.sample_pipelines import Releases, fill_releases
 
 BROKEN = """\
 - step:
@@ -67,6 +68,13 @@ class Sample:
     broken: str
     model: str
     picture: str
+    tuning: str
+    """A run of a task."""
+    task: int
+    trial: Execution
+    """The best execution of the task."""
+    releases: Releases
+    """Another repository, with pipelines that release."""
 
 
 def fill(rows: Rows, system: Store, artifacts: Store) -> Sample:
@@ -90,7 +98,41 @@ def fill(rows: Rows, system: Store, artifacts: Store) -> Sample:
     broken = rows.commit(wine, "Rename the step", 900, "failure", PROBLEMS, BROKEN, author="Eero Niemi")
     rows.commit(wine, "Fix a typo in the README", 1200, ref="refs/heads/docs")
     running, waiting = _present(rows, wine, agent)
-    return Sample(wine, trained, running, failed, waiting, run, sha, broken, model, picture)
+    tuning, task, trial = _tuning(rows, wine, agent)
+    releases = fill_releases(rows, artifacts)
+    return Sample(
+        wine, trained, running, failed, waiting, run, sha, broken, model, picture, tuning, task, trial, releases,
+    )  # fmt: skip
+
+
+def _tuning(rows: Rows, wine: Repository, agent: str) -> tuple[str, int, Execution]:
+    """A grid over two parameters on a branch; one of its executions failed, the fourth is the best."""
+    sha = rows.commit(wine, "Search for a better learning rate", 2600, ref="refs/heads/tune")
+    sets = [{"learning_rate": rate, "batch": batch} for rate in (0.001, 0.01, 0.1) for batch in (16, 32)]
+    run = rows.run(
+        wine, sha, seconds=2590, trigger="tune", ref="refs/heads/tune",
+        rule={"target": {"kind": "task", "name": "sweep"}, "expect": ["accuracy >= 0.9"], "required": True},
+    )  # fmt: skip
+    identity, number = rows.task(
+        wine,
+        run,
+        sets,
+        created_at=rows.ago(2590),
+        finished_at=rows.ago(2400),
+        reason="!1 sweep: 5 of 6 complete, 1 failed, best accuracy 0.97 with learning_rate 0.01, batch 32",
+    )
+    accuracies = (0.91, 0.93, 0.95, 0.97, None, 0.88)
+    made = []
+    for place, accuracy in enumerate(accuracies):
+        child = rows.execution(
+            wine, sha, "error" if accuracy is None else "complete", 2580, 30 + place, run_id=run, agent=agent,
+            task_id=identity, child=place, reason="exit code 1" if accuracy is None else "",
+        )  # fmt: skip
+        rows.set_metadata(
+            child, {} if accuracy is None else {"epoch": 20, "accuracy": accuracy, "loss": 1 - accuracy}
+        )
+        made.append(child)
+    return run, number, made[3]
 
 
 def _first_training(rows: Rows, wine: Repository, agent: str, system: Store) -> str:
@@ -127,7 +169,7 @@ def _training(
     lines += [
         "Training on 106 wines, validating on 36; 36 are held out.",
         *epochs,
-        "Wrote model.json and training.svg to outputs.",
+        "Wrote model.json and training.svg.",
     ]
     rows.store_log(trained, log_records(lines, rows.ago(1780)), system)
     model = rows.output(trained, "model.json", b'{"weights": []}' * 900, artifacts)

@@ -42,6 +42,20 @@ def test_one_value_of_a_multiple_parameter_becomes_a_list() -> None:
     assert values_for(step(LAYERS), {"layers": []}) == {"layers": []}
 
 
+def test_a_whole_float_is_an_integer() -> None:
+    """Metrics are floats, and an edge takes one into a parameter."""
+    assert values_for(step(EPOCHS, LAYERS), {"epochs": 3.0, "layers": [1.0, 2]}) == {
+        "epochs": 3,
+        "layers": [1, 2],
+    }
+    with pytest.raises(ConfigError, match=r"2\.5 is not an integer"):
+        values_for(step(EPOCHS), {"epochs": 2.5})
+
+
+def test_a_list_of_one_is_that_one() -> None:
+    assert values_for(step(EPOCHS), {"epochs": [3]}) == {"epochs": 3}
+
+
 def test_text_is_not_cast() -> None:
     assert values_for(step({"name": "x"}), {"x": 5}) == {"x": 5}
 
@@ -51,6 +65,12 @@ def test_a_value_none_takes_the_default_away() -> None:
     assert values_for(step(optional), {"lr": None}) == {}
     with pytest.raises(ConfigError, match="parameter `lr` has no value"):
         values_for(step(LR), {"lr": None})
+
+
+def test_what_has_no_value_is_not_in_the_command_either() -> None:
+    one = step({**LR, "optional": True}, EPOCHS, command="run {parameters} {parameter-value:lr}")
+    assert entries(one, values_for(one, {"lr": None})) == ("run --epochs=5 {parameter-value:lr}",)
+    assert one.parameters["lr"].default == 0.1
 
 
 def test_every_problem_is_named() -> None:

@@ -25,9 +25,9 @@ TOP = """\
     name: ends
     nodes: [{name: x, type: execution, step: test}, {name: y, type: execution, step: test}]
     edges: []
-- endpoint: {name: predict, image: i, wsgi: a, files: [{name: model, path: m}]}
-- endpoint: {name: two-files, image: i, wsgi: a, files: [{name: one, path: m}, {name: two, path: n}]}
-- endpoint: {name: no-files, image: i, wsgi: a}
+- endpoint: {name: predict, image: i, server-command: a, files: [{name: model, path: m}]}
+- endpoint: {name: two-files, image: i, server-command: a, files: [{name: one, path: m}, {name: two, path: n}]}
+- endpoint: {name: no-files, image: i, server-command: a}
 - trigger: {name: whole, when: {push: }, run: {pipeline: p}}
 - trigger: {name: both, when: {push: }, run: {pipeline: ends}}
 - trigger: {name: part, when: {tag: }, run: {step: test}}

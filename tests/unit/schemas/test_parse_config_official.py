@@ -68,7 +68,7 @@ def test_an_empty_list_is_a_sound_file() -> None:
 
 
 ITEMS = [
-    ("- §steps: {name: x}\n", "warning", "nothing reads the item `steps`", "Did you mean `step`?"),
+    ("- §steps: {name: x}\n", "warning", "nothing reads the item `steps`", "an item of its own: `- step:`"),
     (
         "- §definitions: &d {name: x}\n",
         "warning",
@@ -187,10 +187,10 @@ LIBRARY = [
         "",
     ),
     (
-        "parameters: [§{name: p, type: integer, default: x}]",
+        "parameters: [{name: p, type: integer, default: §x}]",
         "warning",
-        "Step s, parameter p: default x is not an integer",
-        "",
+        "the default cannot be: x is not an integer",
+        "would be refused",
     ),
     ("parameters: [{name: p, default: §2020-01-01}]", "warning", "is a date in YAML", "Write it in quotes."),
     (
@@ -199,8 +199,20 @@ LIBRARY = [
         "`.inf` is not a finite number",
         "JSON has no infinity",
     ),
-    ('§stop-condition: "a >"', "error", "`stop-condition` is not a valid expression", ""),
-    ("runtime-config-preset: x", "error", 'missing "environment"', ""),
+    ('stop-condition: §"a >"', "error", "the expression cannot be read", "accuracy >= 0.99"),
+    ("§runtime-config-preset: x", "error", "needs an `environment` beside it", ""),
+    (
+        "parameters: [{name: p, default: §8}]",
+        "warning",
+        "the default 8 is a number, and the parameter's type is `string`",
+        "Write `type: integer`",
+    ),
+    (
+        "parameters: [{name: p, type: flag, §optional: true}]",
+        "warning",
+        "`optional` has no effect",
+        "Remove it.",
+    ),
     ("parameters: [{name: p, pass-as: §'{q}'}]", "error", "`{q}` is not known in `pass-as`", ""),
     ("parameters: [{name: p}, {name: §p}]", "warning", "`p` is given twice in `parameters`", ""),
     ("inputs: [{name: p}, {name: §p}]", "warning", "`p` is given twice in `inputs`", ""),
@@ -267,10 +279,15 @@ TASKS = [
     (
         "step: train, §parameter-sets: [{lr: 1}]",
         "warning",
-        "Parameter sets only make sense with manual search",
+        "a task of type `grid_search` takes no `parameter-sets`",
         "",
     ),
-    ("step: train, parameters: [], §engine: optuna", "warning", "engine only makes sense for Bayesian", ""),
+    (
+        "step: train, parameters: [], §engine: optuna",
+        "warning",
+        "`engine` has no effect",
+        "type: bayesian_tpe",
+    ),
 ]
 
 
@@ -286,8 +303,10 @@ def test_a_flawed_task_is_an_error_once_a_trigger_runs_it() -> None:
 
 
 def test_a_deployment_without_a_target_is_a_warning() -> None:
-    expect_one("- §deployment: {name: d}\n", "warning", "has no defaults.target", "")
-    expect_one("- §deployment: {name: d, defaults: {region: x}}\n", "warning", "has no defaults.target", "")
+    expect_one("- §deployment: {name: d}\n", "warning", "the deployment has no target", "")
+    expect_one(
+        "- §deployment: {name: d, defaults: {region: x}}\n", "warning", "the deployment has no target", ""
+    )
 
 
 def test_all_problems_come_at_once_and_in_the_order_of_lines() -> None:

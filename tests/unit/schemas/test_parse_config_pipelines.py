@@ -20,7 +20,7 @@ TOP = """\
     parameters: [{name: limit, default: a}]
     inputs: [{name: model, optional: true}, {name: labels, optional: true}]
 - task: {name: sweep, step: train, parameters: [{name: lr, style: multiple, rules: {items: [1, 2]}}]}
-- endpoint: {name: predict, image: i, wsgi: a, files: [{name: model, path: m}, {name: words, path: w}]}
+- endpoint: {name: predict, image: i, server-command: a, files: [{name: model, path: m}, {name: words, path: w}]}
 - trigger: {name: push, when: {push: }, run: {pipeline: p}}
 """
 
@@ -242,8 +242,8 @@ BAD_NODES = [
     ),
     (
         "{name: x, type: execution, step: train, actions: [{when: node-error, if: [a > 1, §a >], then: noop}]}",
-        "`if` is not a valid expression",
-        "",
+        "the expression cannot be read: invalid syntax",
+        "For example",
     ),
     (
         "{name: x, type: execution, step: train, override: {§command: []}}",
@@ -251,9 +251,9 @@ BAD_NODES = [
         "",
     ),
     (
-        "§{name: x, type: execution, step: train, override: {inputs: [{name: date}]}}",
-        "input date does not exist in step",
-        "",
+        "{name: x, type: execution, step: train, override: {inputs: [{name: §date}]}}",
+        "step `train` has no input `date`",
+        "Did you mean `data`?",
     ),
 ]
 
@@ -269,10 +269,8 @@ def test_approval_is_no_unknown_action() -> None:
 
 
 def test_two_nodes_of_one_name() -> None:
-    text = f"{TOP}{NODES}      - {{name: train, type: execution, step: train}}\n{EDGES}".replace(
-        "- pipeline", "- §pipeline"
-    )
-    expect_one(text, "error", "Pipeline p has 2 nodes with the same name of train", "")
+    text = f"{TOP}{NODES}      - {{name: §train, type: execution, step: train}}\n{EDGES}"
+    expect_one(text, "error", "a second node is called `train`", "Give it another name.")
 
 
 PARAMETERS = [
@@ -291,7 +289,7 @@ PARAMETERS = [
     ),
     ("{name: a, target: §train.lr}", "error", "`train.lr` is not a node's parameter", "node.parameter.name"),
     ("{name: a, target: §deploy.parameter.lr}", "error", "`deploy` is a deployment node", ""),
-    ("§{name: a}", "warning", "no targets", ""),
+    ("§{name: a}", "warning", "no node gets this parameter", "under `targets`"),
     (
         "§{name: a, target: train.parameter.lr, targets: []}",
         "error",
@@ -321,7 +319,7 @@ def test_the_old_word_for_a_pipeline() -> None:
     assert problems(parse_config(text.encode())) == []
 
 
-def test_a_long_cycle_is_found_among_other_nodes() -> None:
+def test_threat_17_a_cycle_of_nodes_is_found_among_others() -> None:
     nodes = "".join(f"      - {{name: n{number}, type: execution, step: train}}\n" for number in range(6))
     edges = "".join(
         f"      - [n{before}.output.x, n{after}.input.data]\n"

@@ -236,7 +236,7 @@ WRONG = [
         "",
     ),
     (
-        "{name: t, when: {push: }, run: {task: sweep, parameters: {lr: §[1]}}}",
+        "{name: t, when: {push: }, run: {task: sweep, parameters: {lr: §[1, 2]}}}",
         "Only a single value is allowed",
         "",
     ),
