@@ -81,6 +81,9 @@ def renewed(connection: Connection, agent_id: str, request: RenewRequest, now: d
             runtime=request.runtime[:200],
             host=request.host[:200],
             version=request.version[:50],
+            cpus=request.cpus,
+            memory=request.memory,
+            devices=request.devices,
         )
     )
 
@@ -93,6 +96,16 @@ def free_slots(connection: Connection, alive_since: datetime) -> dict[str, int]:
         .group_by(agents.c.environment_id)
     )
     return {environment: int(total or 0) for environment, total in rows}
+
+
+def machines(connection: Connection, environment_id: str) -> list[tuple[float, int, dict[str, int]]]:
+    """Cores, MB of memory and devices of every agent of an environment that ever said so."""
+    rows = connection.execute(
+        select(agents.c.cpus, agents.c.memory, agents.c.devices).where(
+            agents.c.environment_id == environment_id, agents.c.renewed_at.is_not(None), agents.c.cpus > 0
+        )
+    )
+    return [(float(cpus), int(memory), dict(devices or {})) for cpus, memory, devices in rows]
 
 
 def web_started(connection: Connection, now: datetime) -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import Connection, Select, insert, or_, select, update
 
-from ledger import agents
+from ledger import agents, images, pull_approvals
 from ledger.rows import AnyRow
 from ledger.tables import attempts, executions
 from schemas.codec import to_json
@@ -93,10 +93,30 @@ def create(connection: Connection, execution_id: str, environment_id: str, now: 
     return minted
 
 
+def create_first(connection: Connection, created: Sequence[tuple[str, str]], now: datetime) -> None:
+    """The first attempt of each new execution: (execution's id, environment's id)."""
+    rows = [
+        {
+            "id": str(uuid.uuid4()),
+            "execution_id": execution_id,
+            "environment_id": environment_id,
+            "number": 1,
+            "state": AttemptState.WAITING,
+            "created_at": now,
+            "events": [],
+        }
+        for execution_id, environment_id in created
+    ]
+    if rows:
+        connection.execute(insert(attempts), rows)
+
+
 def claim(
     connection: Connection, attempt_id: str, agent_id: str, environment_id: str, delivery: int, now: datetime
 ) -> AttemptRow:
-    """Make the attempt this agent's. The holder asking again gets the same answer; everybody else is `Refused`."""
+    """Make the attempt this agent's. The holder asking again gets the same answer until it has said that the result is
+    there: a command that is over must not start twice. Everybody else is `Refused`.
+    """
     won = connection.execute(
         update(attempts)
         .where(
@@ -104,7 +124,9 @@ def claim(
             attempts.c.state == AttemptState.WAITING,
             attempts.c.environment_id == environment_id,
             attempts.c.stop_at.is_(None),
-            attempts.c.execution_id.in_(select(executions.c.id).where(executions.c.finished_at.is_(None))),
+            attempts.c.execution_id.in_(
+                select(executions.c.id).where(executions.c.finished_at.is_(None), pull_approvals.may_run())
+            ),
         )
         .values(state=AttemptState.CLAIMED, agent_id=agent_id, claimed_at=now, renewed_at=now)
     )
@@ -112,16 +134,27 @@ def claim(
     if won.rowcount:
         started = update(executions).where(executions.c.id == row.execution_id)
         connection.execute(
-            started.values(state=ExecutionState.STARTED, started_at=now, reason="an agent has taken it")
+            started.values(
+                state=ExecutionState.STARTED, started_at=now, reason="an agent has taken it", status_detail=""
+            )
         )
         return row
     if row.environment_id != environment_id:
         raise Refused("this attempt belongs to another environment")
     if row.agent_id == agent_id and row.state in HELD_ATTEMPT:
+        if row.result_digest is not None:
+            raise Refused("this attempt cannot be claimed again: its result is there")
         return row
+    if row.state is AttemptState.WAITING and not _may_run(connection, row.execution_id):
+        raise Refused("this attempt is of untrusted code, and no approval lets it run")
     raise Refused(
         f"this attempt cannot be claimed: it is {row.state}{' by another agent' if row.agent_id else ''}"
     )
+
+
+def _may_run(connection: Connection, execution_id: str) -> bool:
+    found = select(executions.c.id).where(executions.c.id == execution_id, pull_approvals.may_run())
+    return connection.execute(found).first() is not None
 
 
 def held(connection: Connection, attempt_id: str, agent_id: str) -> AttemptRow:
@@ -175,6 +208,18 @@ def manifest(connection: Connection, attempt_id: str, agent_id: str, said: Manif
         .where(executions.c.id == row.execution_id)
         .values(image=said.image, image_digest=said.image_digest, runtime=said.runtime, reason="")
     )
+    if said.image_digest:
+        images.pin(connection, row.environment_id, said.image, said.image_digest, now)
+
+
+def detail(connection: Connection, attempt_id: str, agent_id: str, text: str) -> None:
+    """What the running job says of itself; it replaces what it said before. Raises `Refused` unless the agent holds it."""
+    row = held(connection, attempt_id, agent_id)
+    connection.execute(
+        update(executions)
+        .where(executions.c.id == row.execution_id, executions.c.finished_at.is_(None))
+        .values(status_detail=text)
+    )
 
 
 def finish(connection: Connection, attempt_id: str, agent_id: str, digest: str, now: datetime) -> None:
@@ -215,9 +260,11 @@ def held_now(connection: Connection) -> list[AttemptRow]:
 
 
 def waiting(connection: Connection) -> list[AnyRow]:
-    """Attempts that nobody has claimed, in the ledger's order: priority, then age.
+    """Attempts that nobody has claimed, in the ledger's order: priority, then age. Without those of untrusted code that no
+    approval lets run, unless they are to be stopped.
 
-    Columns: id, execution_id, number, environment_id, delivery, sent_at, stop_at, spec.
+    Columns: id, execution_id, number, environment_id, delivery, sent_at, stop_at, spec, image_digest (as an earlier attempt
+    resolved it).
     """
     statement = (
         select(
@@ -229,9 +276,13 @@ def waiting(connection: Connection) -> list[AnyRow]:
             attempts.c.sent_at,
             attempts.c.stop_at,
             executions.c.spec,
+            executions.c.image_digest,
         )
         .join(executions, executions.c.id == attempts.c.execution_id)
-        .where(attempts.c.state == AttemptState.WAITING)
+        .where(
+            attempts.c.state == AttemptState.WAITING,
+            or_(attempts.c.stop_at.is_not(None), pull_approvals.may_run()),
+        )
         .order_by(executions.c.priority.desc(), executions.c.created_at, executions.c.number)
     )
     return list(connection.execute(statement))
@@ -269,6 +320,16 @@ def end(
         .values(state=state, reason=reason, finished_at=now, **facts)
     )
     return bool(changed.rowcount)
+
+
+def tell(connection: Connection, attempt_id: str, sentences: list[str]) -> None:
+    """Add sentences for people to what an attempt says of itself."""
+    if not sentences:
+        return
+    said = connection.execute(select(attempts.c.events).where(attempts.c.id == attempt_id)).scalar_one()
+    connection.execute(
+        update(attempts).where(attempts.c.id == attempt_id).values(events=[*(said or ()), *sentences])
+    )
 
 
 def any_live(connection: Connection) -> bool:

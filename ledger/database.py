@@ -4,18 +4,22 @@
 commits at the end of the block or leaves nothing behind.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from schemas import moments
 from schemas.errors import Stalled
+
+log = structlog.get_logger()
 
 BUSY_MILLISECONDS = 30_000
 
@@ -38,6 +42,28 @@ class Ledger:
         """A connection for reading; writing through it is an error of the database itself."""
         with self._reader.connect() as connection:
             yield connection
+
+    @contextmanager
+    def reshape(self) -> Iterator[Connection]:
+        """One transaction for migrations. SQLite changes a table by making it anew, while other rows refer to the old one:
+        their references are not watched meanwhile, and are all checked before it is committed.
+        """
+        sqlite = self._writer.dialect.name == "sqlite"
+        with self._writer.connect() as connection:
+            if sqlite:  # it has no effect inside a transaction
+                connection.connection.cursor().execute("PRAGMA foreign_keys=OFF")
+            try:
+                with connection.begin():
+                    yield connection
+                    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all() if sqlite else []
+                    if broken:
+                        raise Stalled(
+                            f"the ledger has {len(broken)} rows that refer to nothing, the first in {broken[0][0]}",
+                            "Nothing was changed. Restore it from a backup.",
+                        )
+            finally:
+                if sqlite:
+                    connection.connection.cursor().execute("PRAGMA foreign_keys=ON")
 
     def now(self) -> datetime:
         """The ledger's clock, by which leases are judged: the server's in PostgreSQL, the machine's in SQLite."""
@@ -73,6 +99,8 @@ def open_ledger(address: str, read_only: bool = False) -> Ledger:
         url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() == "sqlite":
         if url.database and url.database != ":memory:":
+            if read_only and not Path(url.database).exists():
+                raise Stalled(f"there is no ledger yet at {url.database}", "`luotsi up` makes it.")
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
             Path(url.database).touch(mode=0o600)
         engines = (_sqlite(url, read_only=False), _sqlite(url, read_only=True))
@@ -96,8 +124,17 @@ def open_ledger(address: str, read_only: bool = False) -> Ledger:
     return ledger
 
 
+def _json(text: str) -> Any:
+    """A JSON value. SQLite keeps any text: what is none becomes an object that is nothing's, and its neighbours are read."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        log.error("the ledger holds something else where JSON should be", held=text[:40])
+        return {"unreadable": text[:100]}
+
+
 def _sqlite(url: Any, read_only: bool) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_MILLISECONDS / 1000})
+    engine = create_engine(url, connect_args={"timeout": BUSY_MILLISECONDS / 1000}, json_deserializer=_json)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:

@@ -1,12 +1,24 @@
 """Observations of refs and tags, and the commits that came into view with them. Never changed, only added."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, Select, and_, delete, func, insert, select, update
 
-from ledger.tables import baseline_tips, commits, ref_observations, repositories, tag_observations
+from ledger.tables import (
+    baseline_tips,
+    commits,
+    events,
+    projects,
+    ref_observations,
+    repositories,
+    tag_observations,
+    verdicts,
+)
+
+VANISHED = "vanished: "
+"""How the sentence of a verdict begins on a commit that could not be had. It is taken back when the commit comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,11 @@ class SeenTag:
 
 def heads(connection: Connection, repository_id: str) -> dict[str, str]:
     """Ref -> commit, as the last observation of each ref left them; refs that are gone are left out."""
+    return {ref: sha for ref, (sha, _) in _last(connection, repository_id).items() if sha is not None}
+
+
+def _last(connection: Connection, repository_id: str) -> dict[str, tuple[str | None, int]]:
+    """Ref -> commit and number of its last observation; refs that are gone too."""
     last = (
         select(ref_observations.c.ref, func.max(ref_observations.c.sequence).label("sequence"))
         .where(ref_observations.c.repository_id == repository_id)
@@ -55,7 +72,7 @@ def heads(connection: Connection, repository_id: str) -> dict[str, str]:
         .subquery()
     )
     rows = connection.execute(
-        select(ref_observations.c.ref, ref_observations.c.sha).join(
+        select(ref_observations.c.ref, ref_observations.c.sha, ref_observations.c.sequence).join(
             last,
             and_(
                 last.c.ref == ref_observations.c.ref,
@@ -64,7 +81,18 @@ def heads(connection: Connection, repository_id: str) -> dict[str, str]:
             ),
         )
     )
-    return {row.ref: row.sha for row in rows if row.sha is not None}
+    return {row.ref: (row.sha, row.sequence) for row in rows}
+
+
+def head(connection: Connection, repository_id: str, ref: str) -> str | None:
+    """The commit of one ref, as its last observation left it; None when it is gone, or was never seen."""
+    sha: str | None = connection.execute(
+        select(ref_observations.c.sha)
+        .where(ref_observations.c.repository_id == repository_id, ref_observations.c.ref == ref)
+        .order_by(ref_observations.c.sequence.desc())
+        .limit(1)
+    ).scalar()
+    return sha
 
 
 def observe(
@@ -74,28 +102,30 @@ def observe(
     fresh: Sequence[SeenCommit],
     now: datetime,
     baseline: bool = False,
+    known: Collection[str] = (),
 ) -> None:
-    """Record what a look found: each changed ref (None: gone) and each commit that came into view, in one transaction."""
-    before = heads(connection, repository_id)
-    for ref, sha in changes.items():
-        sequence = connection.execute(
-            select(func.max(ref_observations.c.sequence)).where(
-                ref_observations.c.repository_id == repository_id, ref_observations.c.ref == ref
-            )
-        ).scalar()
-        connection.execute(
-            insert(ref_observations).values(
-                repository_id=repository_id,
-                ref=ref,
-                sequence=(sequence or 0) + 1,
-                sha=sha,
-                before=before.get(ref),
-                baseline=baseline,
-                observed_at=now,
-            )
-        )
-        if baseline:
-            connection.execute(insert(baseline_tips).values(repository_id=repository_id, ref=ref, sha=sha))
+    """Record what a look found: each changed ref (None: gone) and each commit that came into view, in one transaction.
+
+    `known` refs were seen before they were observed: they start nothing, as those of a baseline.
+    """
+    last = _last(connection, repository_id) if changes else {}
+    rows = [
+        {
+            "repository_id": repository_id,
+            "ref": ref,
+            "sequence": last.get(ref, (None, 0))[1] + 1,
+            "sha": sha,
+            "before": last.get(ref, (None, 0))[0],
+            "baseline": baseline or ref in known,
+            "observed_at": now,
+        }
+        for ref, sha in changes.items()
+    ]
+    if rows:
+        connection.execute(insert(ref_observations), rows)
+    if rows and baseline:
+        tips = [{"repository_id": repository_id, "ref": ref, "sha": sha} for ref, sha in changes.items()]
+        connection.execute(insert(baseline_tips), tips)
     see(connection, repository_id, fresh, now)
     if baseline:
         connection.execute(
@@ -104,8 +134,12 @@ def observe(
 
 
 def see(connection: Connection, repository_id: str, fresh: Sequence[SeenCommit], now: datetime) -> None:
-    """Record commits that are owed a verdict. Those that are known stay as they are."""
+    """Record commits that are owed a verdict. Those that are known stay as they are, but what had vanished is judged after all."""
     known = seen(connection, repository_id, [commit.sha for commit in fresh])
+    back = vanished(connection, repository_id, [commit.sha for commit in fresh if commit.sha in known])
+    for commit in fresh:
+        if commit.sha in back and commit.committed_at is not None:
+            _take_back(connection, repository_id, commit)
     rows = [
         {
             "repository_id": repository_id,
@@ -137,15 +171,74 @@ def seen(connection: Connection, repository_id: str, shas: Sequence[str]) -> set
     return found
 
 
-def all_seen(connection: Connection, repository_id: str) -> list[str]:
-    """Every commit that is recorded, and every baseline tip: what a walk for fresh commits hides."""
+def vanished(connection: Connection, repository_id: str, shas: Sequence[str]) -> set[str]:
+    """Which of these commits have the one verdict that is not for ever: that they could not be had."""
+    found: set[str] = set()
+    for start in range(0, len(shas), 500):
+        some = list(shas[start : start + 500])
+        found |= set(connection.scalars(_vanished(repository_id).where(verdicts.c.sha.in_(some))))
+    return found
+
+
+def _vanished(repository_id: str) -> Select[tuple[str]]:
+    return (
+        select(verdicts.c.sha)
+        .join(projects, projects.c.id == verdicts.c.project_id)
+        .where(
+            projects.c.repository_id == repository_id,
+            verdicts.c.state == "error",
+            verdicts.c.summary.startswith(VANISHED, autoescape=True),
+        )
+    )
+
+
+def _take_back(connection: Connection, repository_id: str, commit: SeenCommit) -> None:
+    """A commit that could not be had is here: it is judged, and the pull requests at it are decided again."""
+    mine = select(projects.c.id).where(projects.c.repository_id == repository_id)
+    connection.execute(
+        delete(verdicts).where(
+            verdicts.c.project_id.in_(mine),
+            verdicts.c.sha == commit.sha,
+            verdicts.c.summary.startswith(VANISHED, autoescape=True),
+        )
+    )
+    connection.execute(
+        update(commits)
+        .where(commits.c.repository_id == repository_id, commits.c.sha == commit.sha)
+        .values(
+            judged_at=None,
+            ref=commit.ref,
+            author=commit.author,
+            subject=commit.subject,
+            message=commit.message,
+            committed_at=commit.committed_at,
+        )
+    )
+    connection.execute(
+        update(events)
+        .where(
+            events.c.repository_id == repository_id,
+            events.c.kind == "pull-request",
+            events.c.key.like(f"%:{commit.sha}:%"),
+        )
+        .values(handled_at=None)
+    )
+
+
+def heads_ever(connection: Connection, repository_id: str) -> list[str]:
+    """What every ref ever led to at a look: what a walk for fresh commits hides.
+
+    Not what events named: the head of a fork's pull request is known alone, and what lies before it comes with the merge.
+    """
     tips = select(baseline_tips.c.sha).where(baseline_tips.c.repository_id == repository_id)
-    known = select(commits.c.sha).where(commits.c.repository_id == repository_id)
-    return [row.sha for row in connection.execute(tips.union(known))]
+    heads = select(ref_observations.c.sha).where(
+        ref_observations.c.repository_id == repository_id, ref_observations.c.sha.is_not(None)
+    )
+    return [row.sha for row in connection.execute(tips.union(heads))]
 
 
-def unhandled(connection: Connection, repository_id: str) -> list[ObservationRow]:
-    """Observations whose events have not become runs yet, oldest first."""
+def unhandled(connection: Connection, repository_id: str, limit: int = 1000) -> list[ObservationRow]:
+    """Observations whose events have not become runs yet, oldest first, `limit` at most."""
     rows = connection.execute(
         select(
             ref_observations.c.id,
@@ -157,6 +250,7 @@ def unhandled(connection: Connection, repository_id: str) -> list[ObservationRow
         )
         .where(ref_observations.c.repository_id == repository_id, ref_observations.c.handled_at.is_(None))
         .order_by(ref_observations.c.id)
+        .limit(limit)
     )
     return [ObservationRow(*row) for row in rows]
 
@@ -190,6 +284,24 @@ def handled(connection: Connection, ids: Iterable[int], now: datetime) -> None:
     connection.execute(
         update(ref_observations).where(ref_observations.c.id.in_(list(ids))).values(handled_at=now)
     )
+
+
+def tags_seen(connection: Connection, repository_id: str) -> dict[str, str]:
+    """Name -> commit of the tags that are there, as the last look recorded them."""
+    rows = connection.execute(
+        select(tag_observations.c.name, tag_observations.c.target)
+        .where(tag_observations.c.repository_id == repository_id, tag_observations.c.vanished_at.is_(None))
+        .order_by(tag_observations.c.id)
+    )
+    return {row.name: row.target for row in rows}
+
+
+def ref_of(connection: Connection, repository_id: str, sha: str) -> str | None:
+    """Where a commit was first seen; None for one that was not."""
+    ref: str | None = connection.execute(
+        select(commits.c.ref).where(commits.c.repository_id == repository_id, commits.c.sha == sha)
+    ).scalar()
+    return ref
 
 
 def observe_tags(connection: Connection, repository_id: str, tags: Sequence[SeenTag], now: datetime) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from ledger import pages
 from ledger.tables import (
@@ -17,6 +17,7 @@ from ledger.tables import (
     outputs,
     pipelines,
     runs,
+    tasks,
 )
 
 LOOK_BACK = 200
@@ -36,6 +37,8 @@ class ExecutionFull:
     pipeline_id: str | None
     pipeline: int | None
     node: str | None
+    task: int | None
+    child: int | None
     kind: str
     step: str
     sha: str
@@ -43,6 +46,7 @@ class ExecutionFull:
     environment: str
     state: str
     reason: str
+    status_detail: str
     priority: int
     spec: dict[str, Any]
     metadata: dict[str, Any]
@@ -54,6 +58,9 @@ class ExecutionFull:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    reused_id: str | None = None
+    reused: int | None = None
+    """Number of the execution whose result this one took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,14 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Try:
+    """One of the executions that were started for a node of a pipeline."""
+
+    number: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Earlier:
     """An execution to compare with."""
 
@@ -113,16 +128,21 @@ class Earlier:
 
 def execution(connection: Connection, project_id: str, number: int) -> ExecutionFull | None:
     """One execution by its project and number."""
+    source = executions.alias("source")
     statement = (
         select(
             executions,
+            source.c.number.label("reused"),
             environments.c.name.label("environment"),
             runs.c.trigger,
             pipelines.c.number.label("pipeline"),
+            tasks.c.number.label("task"),
         )
         .join(environments, environments.c.id == executions.c.environment_id)
         .outerjoin(runs, runs.c.id == executions.c.run_id)
         .outerjoin(pipelines, pipelines.c.id == executions.c.pipeline_id)
+        .outerjoin(tasks, tasks.c.id == executions.c.task_id)
+        .outerjoin(source, source.c.id == executions.c.reused_id)
         .where(executions.c.project_id == project_id, executions.c.number == number)
     )
     return pages.first(connection, statement, ExecutionFull)
@@ -150,6 +170,24 @@ def current_attempt(connection: Connection, execution_id: str) -> AttemptLine | 
     return pages.first(connection, statement, AttemptLine)
 
 
+def tries_of(connection: Connection, of: ExecutionFull) -> tuple[Try, ...]:
+    """Every execution of the same node of the same pipeline, this one too, the first one first; none outside a pipeline."""
+    if of.pipeline_id is None or of.node is None or of.task is not None:
+        return ()
+    statement = select(executions).where(
+        executions.c.pipeline_id == of.pipeline_id,
+        executions.c.node == of.node,
+        executions.c.task_id.is_(None),
+        executions.c.kind == of.kind,
+    )
+    return pages.rows(connection, statement.order_by(executions.c.number).limit(20), Try)
+
+
+def measured_attempt(connection: Connection, execution_id: str) -> AttemptLine | None:
+    """The attempt whose metrics are an execution's: its newest, or that of the one whose result it took."""
+    return current_attempt(connection, _made_by(connection, execution_id))
+
+
 def state_of(connection: Connection, execution_id: str) -> tuple[str, str]:
     """State and reason of an execution, for a live log that asks again and again."""
     row = connection.execute(
@@ -159,15 +197,22 @@ def state_of(connection: Connection, execution_id: str) -> tuple[str, str]:
 
 
 def outputs_of(connection: Connection, execution_id: str, size: int = 1000) -> tuple[OutputLine, ...]:
-    """The outputs of an execution by name, at most `size`."""
-    statement = select(outputs).where(outputs.c.execution_id == execution_id)
+    """The outputs of an execution by name, at most `size`; those of the one whose result it took, if it did."""
+    statement = select(outputs).where(outputs.c.execution_id == _made_by(connection, execution_id))
     return pages.rows(connection, statement.order_by(outputs.c.name, outputs.c.id).limit(size), OutputLine)
 
 
 def output(connection: Connection, execution_id: str, output_id: str) -> OutputLine | None:
-    """One output of this very execution."""
-    where = (outputs.c.execution_id == execution_id) & (outputs.c.id == output_id)
+    """One output of this very execution, or of the one whose result it took."""
+    made_by = _made_by(connection, execution_id)
+    where = (outputs.c.execution_id == made_by) & (outputs.c.id == output_id)
     return pages.first(connection, select(outputs).where(where), OutputLine)
+
+
+def _made_by(connection: Connection, execution_id: str) -> str:
+    """The execution that made the outputs and metrics that this one shows."""
+    source = select(executions.c.reused_id).where(executions.c.id == execution_id)
+    return connection.execute(source).scalar() or execution_id
 
 
 def metric_keys(connection: Connection, attempt_id: str) -> list[str]:
@@ -199,10 +244,12 @@ def every_point(connection: Connection, attempt_id: str) -> Iterator[Point]:
 
 
 def before(connection: Connection, of: ExecutionFull) -> Earlier | None:
-    """The last complete execution of the same step before this one."""
+    """The last complete execution of the same step before this one; what untrusted code made is nobody's."""
     statement = (
         select(executions)
+        .outerjoin(runs, runs.c.id == executions.c.run_id)
         .where(
+            or_(runs.c.id.is_(None), runs.c.trust == "trusted"),
             executions.c.project_id == of.project_id,
             executions.c.number < of.number,
             executions.c.number >= of.number - LOOK_BACK,

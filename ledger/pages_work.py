@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, and_, select
 
 from ledger import pages
 from ledger.pages import Page
-from ledger.tables import commits, environments, executions, pipelines, projects, repositories, runs
+from ledger.tables import commits, environments, executions, pipelines, projects, repositories, runs, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class RunLine:
     occurrence: str
     event: str
     ref: str
+    pull_request: int | None
+    concurrency_group: str | None
     state: str
     reason: str
     round: int
@@ -54,7 +56,10 @@ class PipelineLine:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionLine:
-    """An execution as a list shows it."""
+    """An execution as a list shows it. `pipeline`, `task`: numbers of those that it is a part of.
+
+    `status_detail` is what the job last said of itself.
+    """
 
     id: str
     repository: str
@@ -64,12 +69,16 @@ class ExecutionLine:
     trigger: str | None
     round: int
     pipeline_id: str | None
+    pipeline: int | None
     node: str | None
+    task: int | None
+    child: int | None
     kind: str
     step: str
     sha: str
     state: str
     reason: str
+    status_detail: str
     environment_id: str
     environment: str
     created_at: datetime
@@ -98,17 +107,21 @@ def _executions() -> Select[Any]:
             projects.c.root,
             runs.c.trigger,
             environments.c.name.label("environment"),
+            pipelines.c.number.label("pipeline"),
+            tasks.c.number.label("task"),
         )
         .join(projects, projects.c.id == executions.c.project_id)
         .join(repositories, repositories.c.id == projects.c.repository_id)
         .join(environments, environments.c.id == executions.c.environment_id)
         .outerjoin(runs, runs.c.id == executions.c.run_id)
+        .outerjoin(pipelines, pipelines.c.id == executions.c.pipeline_id)
+        .outerjoin(tasks, tasks.c.id == executions.c.task_id)
     )
 
 
 _EXECUTION_COLUMNS = (
-    "id", "number", "run_id", "round", "pipeline_id", "node", "kind", "step", "sha", "state", "reason",
-    "environment_id", "created_at", "started_at", "finished_at",
+    "id", "number", "run_id", "round", "pipeline_id", "node", "child", "kind", "step", "sha", "state", "reason",
+    "status_detail", "environment_id", "created_at", "started_at", "finished_at",
 )  # fmt: skip
 
 

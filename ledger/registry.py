@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, case, func, insert, or_, select, update
 
 from ledger.rows import AnyRow
 from ledger.tables import commits, executions, outputs, promotions, runs, tag_observations, versions
@@ -91,6 +91,44 @@ def tags(connection: Connection, repository_id: str) -> list[AnyRow]:
     )
 
 
+def standing(connection: Connection) -> dict[str, tuple[object, ...]]:
+    """Repository -> how its registry stands, of those with a tag that is open or accepted, or a promotion that is not over.
+
+    Two answers are equal only while nothing was added: tags, versions and promotions are never taken back, an accepted tag
+    stays accepted, a commit keeps its date, and a promotion that begins again is not over.
+    """
+    seen, mine = tag_observations, commits
+    accepted = seen.c.decision == "accepted"
+    here = (mine.c.repository_id == seen.c.repository_id) & (mine.c.sha == seen.c.target) & accepted
+    tagged = connection.execute(
+        select(
+            seen.c.repository_id,
+            func.count(),
+            func.sum(case((accepted, 1), else_=0)),
+            func.count(mine.c.committed_at),
+        )
+        .select_from(seen.outerjoin(mine, here))
+        .where(or_(seen.c.decision.is_(None), seen.c.decision.in_(("waiting", "accepted"))))
+        .group_by(seen.c.repository_id)
+    )
+    found: dict[str, tuple[object, ...]] = {row[0]: tuple(row[1:]) for row in tagged}
+    live: dict[str, list[tuple[str, str]]] = {}
+    for row in connection.execute(
+        select(promotions.c.repository_id, promotions.c.id, promotions.c.state)
+        .where(promotions.c.finished_at.is_(None))
+        .order_by(promotions.c.id)
+    ):
+        live.setdefault(row.repository_id, []).append((row.id, row.state))
+    counts: list[dict[str, int]] = []
+    for table in (versions, promotions):
+        mine_of = select(table.c.repository_id, func.count()).group_by(table.c.repository_id)
+        counts.append({row[0]: row[1] for row in connection.execute(mine_of)})
+    return {
+        id: (found.get(id), *(count.get(id) for count in counts), tuple(live.get(id, ())))
+        for id in found.keys() | live.keys()
+    }
+
+
 def decide_tag(connection: Connection, tag_id: int, decision: str, reason: str) -> bool:
     """Keep the answer to a tag. False when it says so already."""
     changed = connection.execute(
@@ -127,11 +165,14 @@ def candidate(
     pipeline: str | None,
     node: str | None,
 ) -> Candidate | None:
-    """The first successful trusted execution of a model's source at a commit (not of a schedule), and its output."""
+    """The first successful trusted execution of a model's source at a commit (not of a schedule), and its output.
+
+    An execution that took an old result counts at its own commit, with the files of the one that made them.
+    """
     statement = (
         select(executions.c.id, outputs.c.id.label("output_id"), outputs.c.sha256, runs.c.rule)
         .join(runs, runs.c.id == executions.c.run_id)
-        .join(outputs, outputs.c.execution_id == executions.c.id)
+        .join(outputs, outputs.c.execution_id == func.coalesce(executions.c.reused_id, executions.c.id))
         .where(
             executions.c.project_id == project_id,
             executions.c.sha == sha,
@@ -202,6 +243,27 @@ def live_promotions(connection: Connection) -> list[PromotionRow]:
         select(*_PROMOTION).where(promotions.c.finished_at.is_(None)).order_by(promotions.c.accepted_at)
     )
     return [_promotion(row) for row in rows]
+
+
+def recent_promotions(
+    connection: Connection, repository_id: str, since: datetime
+) -> list[tuple[PromotionRow, str]]:
+    """Promotions that are not over, or ended since then, with the commits of their versions; in the order of their tags."""
+    rows = connection.execute(
+        select(*_PROMOTION, versions.c.sha.label("commit"))
+        .join(versions, versions.c.id == promotions.c.version_id)
+        .where(
+            promotions.c.repository_id == repository_id,
+            or_(promotions.c.finished_at.is_(None), promotions.c.finished_at >= since),
+        )
+        .order_by(promotions.c.accepted_at)
+    )
+    found = []
+    for row in rows:
+        values = dict(row._mapping)
+        sha = values.pop("commit")
+        found.append((PromotionRow(**{**values, "state": PromotionState(values["state"])}), sha))
+    return found
 
 
 def promotion(connection: Connection, promotion_id: str) -> PromotionRow:

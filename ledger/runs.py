@@ -1,7 +1,7 @@
 """Runs and pipelines: one firing of a trigger at a commit, and the graph it may be made of."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,8 +11,11 @@ from sqlalchemy.exc import IntegrityError
 
 from ledger import repositories
 from ledger.rows import AnyRow
-from ledger.tables import executions, pipelines, runs
+from ledger.tables import executions, pipelines, runs, tasks
 from schemas.states import FINAL_RUN, RunState
+
+REPLACED = "replaced by "
+"""How the reason of a run begins that a newer one of its concurrency group has replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,10 @@ class NewRun:
     occurrence: str = ""
     state: RunState = RunState.WAITING
     reason: str = ""
+    pull_request: int | None = None
+    concurrency_group: str | None = None
+    approval_id: str | None = None
+    """By which untrusted code may run (ledger/pull_approvals)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,10 @@ class RunRow:
     round: int
     rule: dict[str, Any]
     created_at: datetime
+    occurrence: str = ""
+    concurrency_group: str | None = None
+    pull_request: int | None = None
+    approval_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,7 @@ class PipelineRow:
     graph: dict[str, Any]
 
 
-_RUN = (
+COLUMNS = (
     runs.c.id,
     runs.c.repository_id,
     runs.c.project_id,
@@ -82,6 +93,10 @@ _RUN = (
     runs.c.round,
     runs.c.rule,
     runs.c.created_at,
+    runs.c.occurrence,
+    runs.c.concurrency_group,
+    runs.c.pull_request,
+    runs.c.approval_id,
 )
 _PIPELINE = (
     pipelines.c.id,
@@ -95,7 +110,7 @@ _PIPELINE = (
 )
 
 
-def _run(row: AnyRow) -> RunRow:
+def row_of(row: AnyRow) -> RunRow:
     values = dict(row._mapping)
     return RunRow(**{**values, "state": RunState(values["state"])})
 
@@ -121,6 +136,9 @@ def create(connection: Connection, new: NewRun, now: datetime) -> str | None:
                     state=new.state,
                     reason=new.reason,
                     rule=new.rule,
+                    concurrency_group=new.concurrency_group,
+                    pull_request=new.pull_request,
+                    approval_id=new.approval_id,
                     created_at=now,
                     finished_at=now if final else None,
                 )
@@ -130,41 +148,145 @@ def create(connection: Connection, new: NewRun, now: datetime) -> str | None:
     return minted
 
 
-def reopen_filtered(connection: Connection, new: NewRun) -> str | None:
-    """An event that starts a run wins over one that filtered it out: the neutral run without executions begins after all."""
-    where = (
-        (runs.c.project_id == new.project_id)
-        & (runs.c.trigger == new.trigger)
-        & (runs.c.sha == new.sha)
-        & (runs.c.trust == new.trust)
-        & (runs.c.occurrence == new.occurrence)
-        & (runs.c.state == RunState.NEUTRAL)
-    )
-    run_id: str | None = connection.execute(select(runs.c.id).where(where)).scalar()
-    if (
-        run_id is None
-        or connection.execute(select(executions.c.id).where(executions.c.run_id == run_id)).first()
-    ):
-        return None
-    connection.execute(
-        update(runs)
-        .where(runs.c.id == run_id)
-        .values(
-            state=RunState.WAITING, reason="", finished_at=None, rule=new.rule, ref=new.ref, before=new.before
+def same(connection: Connection, new: NewRun) -> RunRow | None:
+    """The run that `new` would be, if it exists."""
+    row = connection.execute(
+        select(*COLUMNS).where(
+            runs.c.project_id == new.project_id,
+            runs.c.trigger == new.trigger,
+            runs.c.sha == new.sha,
+            runs.c.trust == new.trust,
+            runs.c.occurrence == new.occurrence,
         )
+    ).first()
+    return None if row is None else row_of(row)
+
+
+def reopen_filtered(connection: Connection, new: NewRun, now: datetime | None = None) -> str | None:
+    """An event that starts a run wins over one that filtered it out: the neutral run without executions begins after all.
+
+    With `now` it takes its place in its group among the runs that were created then.
+    """
+    known = same(connection, new)
+    if known is None or known.state is not RunState.NEUTRAL or _has_executions(connection, known):
+        return None
+    _reopen(connection, known, new, known.round, now)
+    return known.id
+
+
+def reopen_replaced(connection: Connection, new: NewRun, now: datetime) -> str | None:
+    """A branch came back to a commit whose run a newer one had replaced: it begins again, in a round of its own."""
+    known = same(connection, new)
+    if known is None or known.state is not RunState.CANCELLED or not known.reason.startswith(REPLACED):
+        return None
+    began = _has_executions(connection, known) or pipeline_of(connection, known) is not None
+    _reopen(connection, known, new, known.round + began, now)
+    return known.id
+
+
+def reopen_stopped(connection: Connection, new: NewRun, words: str, now: datetime) -> str | None:
+    """What ended with its approval begins again by another one, in a round of its own. Its reason begins with `words`."""
+    known = same(connection, new)
+    if known is None or known.state is not RunState.CANCELLED or not known.reason.startswith(words):
+        return None
+    _reopen(connection, known, new, known.round + 1, now)
+    return known.id
+
+
+def overtake(connection: Connection, known: RunRow, new: NewRun, now: datetime) -> None:
+    """Let a run begin again as the one of another event, in a round of its own if it has made anything in this one."""
+    _reopen(connection, known, new, known.round + has_begun(connection, known), now)
+
+
+def filter_held(connection: Connection, new: NewRun, held: Collection[str]) -> str | None:
+    """A run that waited for approval (its reason is among `held`) is filtered out now that it has it; None: there is none."""
+    known = same(connection, new)
+    if known is None or known.state is not RunState.NEUTRAL or known.reason not in held:
+        return None
+    if new.state is not RunState.NEUTRAL or new.reason in held:
+        return None
+    connection.execute(update(runs).where(runs.c.id == known.id).values(reason=new.reason))
+    return known.id
+
+
+def has_begun(connection: Connection, run: RunRow) -> bool:
+    """Whether the run has made anything yet, in any round: executions, a pipeline or a task."""
+    made = (select(table.c.id).where(table.c.run_id == run.id) for table in (executions, pipelines, tasks))
+    return any(connection.execute(each.limit(1)).first() is not None for each in made)
+
+
+def _has_executions(connection: Connection, run: RunRow) -> bool:
+    return (
+        connection.execute(select(executions.c.id).where(executions.c.run_id == run.id)).first() is not None
     )
-    return run_id
+
+
+def _reopen(connection: Connection, known: RunRow, new: NewRun, round_: int, now: datetime | None) -> None:
+    values: dict[str, Any] = {
+        "state": RunState.WAITING,
+        "reason": "",
+        "finished_at": None,
+        "gate": None,
+        "round": round_,
+        "rule": new.rule,
+        "ref": new.ref,
+        "before": new.before,
+        "event": new.event,
+        "concurrency_group": new.concurrency_group,
+        "pull_request": new.pull_request if new.pull_request is not None else known.pull_request,
+        "approval_id": new.approval_id,
+    }
+    if now is not None:
+        values["created_at"] = now
+    connection.execute(update(runs).where(runs.c.id == known.id).values(**values))
+
+
+def adopt(connection: Connection, new: NewRun) -> str | None:
+    """A pull request asks for a run that there is: from now on its base is the pull request's, and so is its verdict.
+
+    One that has ended by comparing with another base is judged once more, without running anything. None: nothing changes.
+    """
+    known = same(connection, new)
+    if known is None or (known.pull_request, known.before) == (new.pull_request, new.before):
+        return None
+    values: dict[str, Any] = {"pull_request": new.pull_request}
+    if new.state is RunState.WAITING and (known.state not in FINAL_RUN or _compares(connection, known)):
+        values |= {"event": new.event, "before": new.before}
+        if known.state in FINAL_RUN and known.before != new.before:
+            words = "is compared with the base of the pull request"
+            values |= {"state": RunState.RUNNING, "reason": words, "finished_at": None, "gate": None}
+    connection.execute(update(runs).where(runs.c.id == known.id).values(**values))
+    return known.id
+
+
+def _compares(connection: Connection, run: RunRow) -> bool:
+    judged = run.state in (RunState.SUCCESS, RunState.FAILURE, RunState.NEUTRAL)
+    asks = any("base" in text for text in run.rule.get("expect", ()))
+    return judged and asks and _has_executions(connection, run)
+
+
+def last_created(connection: Connection, repository_id: str) -> datetime | None:
+    """When the newest run of a repository was created."""
+    created: datetime | None = connection.execute(
+        select(runs.c.created_at)
+        .where(runs.c.repository_id == repository_id)
+        .order_by(runs.c.created_at.desc())
+        .limit(1)
+    ).scalar()
+    return created
 
 
 def open_runs(connection: Connection) -> list[RunRow]:
     """Every run that is not final, oldest first."""
-    rows = connection.execute(select(*_RUN).where(runs.c.finished_at.is_(None)).order_by(runs.c.created_at))
-    return [_run(row) for row in rows]
+    rows = connection.execute(
+        select(*COLUMNS).where(runs.c.finished_at.is_(None)).order_by(runs.c.created_at)
+    )
+    return [row_of(row) for row in rows]
 
 
 def by_id(connection: Connection, run_id: str) -> RunRow:
     """A run that exists."""
-    return _run(connection.execute(select(*_RUN).where(runs.c.id == run_id)).one())
+    return row_of(connection.execute(select(*COLUMNS).where(runs.c.id == run_id)).one())
 
 
 def set_state(
@@ -192,7 +314,7 @@ def bases(connection: Connection, run: RunRow, shas: Sequence[str]) -> list[RunR
     found: list[RunRow] = []
     for start in range(0, len(shas), 200):
         rows = connection.execute(
-            select(*_RUN).where(
+            select(*COLUMNS).where(
                 runs.c.project_id == run.project_id,
                 runs.c.trigger == run.trigger,
                 runs.c.trust == "trusted",
@@ -200,14 +322,14 @@ def bases(connection: Connection, run: RunRow, shas: Sequence[str]) -> list[RunR
                 runs.c.sha.in_(list(shas[start : start + 200])),
             )
         )
-        found.extend(_run(row) for row in rows)
+        found.extend(row_of(row) for row in rows)
     return found
 
 
 def at_commit(connection: Connection, project_id: str, trigger: str, sha: str) -> list[RunRow]:
     """Trusted runs of a trigger at one commit, oldest first."""
     rows = connection.execute(
-        select(*_RUN)
+        select(*COLUMNS)
         .where(
             runs.c.project_id == project_id,
             runs.c.trigger == trigger,
@@ -216,7 +338,7 @@ def at_commit(connection: Connection, project_id: str, trigger: str, sha: str) -
         )
         .order_by(runs.c.created_at)
     )
-    return [_run(row) for row in rows]
+    return [row_of(row) for row in rows]
 
 
 def create_pipeline(

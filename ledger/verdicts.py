@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from ledger.tables import commits, projects, snapshots, verdicts
 
@@ -33,11 +33,16 @@ class VerdictRow:
 
 
 def unjudged(connection: Connection, limit: int) -> list[tuple[str, str]]:
-    """(repository, commit) that are owed a verdict, in the order in which they were seen."""
+    """(repository, commit) that are owed a verdict: the first of each repository, then the second of each, and so on.
+
+    Within a repository, and between those in turn, in the order in which they were seen.
+    """
+    order = (commits.c.seen_at, commits.c.committed_at, commits.c.sha)
+    turn = func.row_number().over(partition_by=commits.c.repository_id, order_by=order).label("turn")
     rows = connection.execute(
-        select(commits.c.repository_id, commits.c.sha)
+        select(commits.c.repository_id, commits.c.sha, turn)
         .where(commits.c.judged_at.is_(None))
-        .order_by(commits.c.seen_at, commits.c.committed_at)
+        .order_by(turn, *order)
         .limit(limit)
     )
     return [(row.repository_id, row.sha) for row in rows]
@@ -57,6 +62,40 @@ def message_of(connection: Connection, repository_id: str, sha: str) -> str:
     return connection.execute(select(commits.c.message).where(where)).scalar() or ""
 
 
+def author_of(connection: Connection, repository_id: str, sha: str) -> tuple[str, str]:
+    """Name and e-mail address of a commit's author; empty for one that was never seen."""
+    where = (commits.c.repository_id == repository_id) & (commits.c.sha == sha)
+    author = connection.execute(select(commits.c.author).where(where)).scalar() or ""
+    name, _, rest = author.rpartition(" <")
+    return (name, rest.removesuffix(">")) if rest.endswith(">") else (author, "")
+
+
+def judged_projects(connection: Connection, repository_id: str, sha: str) -> set[str]:
+    """The projects of a repository that have their verdict on a commit."""
+    rows = connection.execute(
+        select(verdicts.c.project_id)
+        .join(projects, projects.c.id == verdicts.c.project_id)
+        .where(projects.c.repository_id == repository_id, verdicts.c.sha == sha)
+    )
+    return {row.project_id for row in rows}
+
+
+def owe(connection: Connection, repository_id: str, project_id: str, shas: Sequence[str]) -> None:
+    """Judge those of these commits again on which a project has no verdict: its root was added after they came."""
+    for start in range(0, len(shas), 500):
+        some = list(shas[start : start + 500])
+        judged = select(verdicts.c.sha).where(verdicts.c.project_id == project_id, verdicts.c.sha.in_(some))
+        connection.execute(
+            update(commits)
+            .where(
+                commits.c.repository_id == repository_id,
+                commits.c.sha.in_(some),
+                commits.c.sha.not_in(judged),
+            )
+            .values(judged_at=None)
+        )
+
+
 def keep(
     connection: Connection,
     repository_id: str,
@@ -65,8 +104,8 @@ def keep(
     found: Sequence[VerdictRow],
     now: datetime,
 ) -> None:
-    """Record a commit's snapshot (None: it could not be made) and one verdict a project. Final: a second call is a bug."""
-    if snapshot is not None:
+    """Record a commit's snapshot (None: it could not be made) and one verdict a project. Each is final: what is there stays."""
+    if snapshot is not None and _no_snapshot(connection, repository_id, sha):
         connection.execute(
             insert(snapshots).values(
                 repository_id=repository_id,
@@ -78,7 +117,8 @@ def keep(
                 made_at=now,
             )
         )
-    for verdict in found:
+    there = judged_projects(connection, repository_id, sha)
+    for verdict in (one for one in found if one.project_id not in there):
         connection.execute(
             insert(verdicts).values(
                 project_id=verdict.project_id,
@@ -95,6 +135,11 @@ def keep(
         .where(commits.c.repository_id == repository_id, commits.c.sha == sha)
         .values(judged_at=now)
     )
+
+
+def _no_snapshot(connection: Connection, repository_id: str, sha: str) -> bool:
+    where = (snapshots.c.repository_id == repository_id) & (snapshots.c.sha == sha)
+    return connection.execute(select(snapshots.c.key).where(where)).first() is None
 
 
 def snapshot(connection: Connection, repository_id: str, sha: str) -> SnapshotRow | None:

@@ -20,7 +20,7 @@ def _config() -> Config:
 def upgrade(ledger: Ledger) -> None:
     """Run every migration that is missing, in one transaction where the database can. Doing it again changes nothing."""
     config = _config()
-    with ledger.write() as connection:
+    with ledger.reshape() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

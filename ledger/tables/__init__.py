@@ -1,6 +1,16 @@
-"""The tables, by topic: what was seen in git, the work it started, what was promoted, and what goes out and comes in."""
+"""The tables, by topic: what was seen in git, the work it started, what was promoted, the names of data,
+and what goes out and comes in.
+"""
 
 from ledger.tables.base import metadata
+from ledger.tables.data import (
+    dataset_aliases,
+    dataset_versions,
+    datum_aliases,
+    deployment_aliases,
+    deployment_versions,
+    model_versions,
+)
 from ledger.tables.git import (
     baseline_tips,
     commits,
@@ -11,42 +21,71 @@ from ledger.tables.git import (
     tag_observations,
     verdicts,
 )
-from ledger.tables.post import audit, inbox, records, statuses
+from ledger.tables.post import (
+    audit,
+    events,
+    inbox,
+    records,
+    replies,
+    schedule_fires,
+    settings_in_use,
+    shown_deployments,
+    statuses,
+)
 from ledger.tables.registry import promotions, versions
 from ledger.tables.work import (
     agents,
+    approvals,
     attempts,
     environments,
     executions,
+    image_pins,
     metrics,
     outputs,
     pipelines,
+    pull_approvals,
     runs,
+    tasks,
     web_starts,
 )
 
 __all__ = [
     "agents",
+    "approvals",
     "attempts",
     "audit",
     "baseline_tips",
     "commits",
+    "dataset_aliases",
+    "dataset_versions",
+    "datum_aliases",
+    "deployment_aliases",
+    "deployment_versions",
     "environments",
+    "events",
     "executions",
+    "image_pins",
     "inbox",
     "metadata",
     "metrics",
+    "model_versions",
     "outputs",
     "pipelines",
     "projects",
     "promotions",
+    "pull_approvals",
     "records",
     "ref_observations",
+    "replies",
     "repositories",
     "runs",
+    "schedule_fires",
+    "settings_in_use",
+    "shown_deployments",
     "snapshots",
     "statuses",
     "tag_observations",
+    "tasks",
     "verdicts",
     "versions",
     "web_starts",

@@ -1,13 +1,18 @@
 """What all tables share: the metadata with fixed constraint names, and the column types that both databases agree on."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import JSON, Column, ForeignKey, MetaData, String
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 from schemas import moments
+
+log = structlog.get_logger()
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 metadata = MetaData(
     naming_convention={
@@ -30,8 +35,14 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else moments.to_text(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        """Back to an aware datetime."""
-        return None if value is None else moments.from_text(value)
+        """Back to an aware datetime. What is no moment was long ago: one damaged row must not hide those beside it."""
+        if value is None:
+            return None
+        try:
+            return moments.from_text(value)
+        except ValueError:
+            log.error("the ledger holds something else where a moment should be", held=value[:40])
+            return LONG_AGO
 
 
 def identifier(name: str = "id") -> Column[str]:
@@ -39,9 +50,13 @@ def identifier(name: str = "id") -> Column[str]:
     return Column(name, String(36), primary_key=True)
 
 
-def reference(name: str, target: str, nullable: bool = False, index: bool = False) -> Column[str]:
+def reference(
+    name: str, target: str, nullable: bool = False, index: bool = False, primary_key: bool = False
+) -> Column[str]:
     """A foreign key to another table's UUID."""
-    return Column(name, String(36), ForeignKey(target), nullable=nullable, index=index)
+    return Column(
+        name, String(36), ForeignKey(target), nullable=nullable, index=index, primary_key=primary_key
+    )
 
 
 def moment(name: str, nullable: bool = False, index: bool = False) -> Column[datetime]:

@@ -21,7 +21,12 @@ repositories = Table(
     identifier(),
     Column("name", String(200), nullable=False, unique=True),
     Column("address", Text, nullable=False, unique=True),
-    Column("forge", String(20), nullable=False, default="bare"),
+    Column("forge", String(60), nullable=False, default="bare"),  # a forge of the settings; bare: plain git
+    Column(
+        "forge_id", String(100)
+    ),  # the forge's own id: it stays when the repository is renamed or transferred
+    Column("slug", String(300)),  # its name there now: owner/name
+    Column("spelling", Text, unique=True),  # the address as all its spellings are compared
     Column("default_branch", String(250), nullable=False, default="main"),
     moment("added_at"),
     moment("baseline_at", nullable=True),  # set by the first observation
@@ -30,6 +35,11 @@ repositories = Table(
     Column("trouble", Text),  # why the last look failed, for people; NULL when it succeeded
     moment("trouble_since", nullable=True),
     moment("removed_at", nullable=True),
+    moment("asked_at", nullable=True),  # the last time that the forge told all its open pull requests
+    moment("heard_until", nullable=True),  # comments and lost deliveries are asked for from here on
+    Column("hook", String(100)),  # the forge's id of our hook
+    Column("deaf", Text),  # what the forge does not let us do, for people; NULL: nothing
+    UniqueConstraint("forge", "forge_id"),
 )
 
 projects = Table(

@@ -35,6 +35,9 @@ agents = Table(
     Column("version", String(50), nullable=False, default=""),
     Column("slots", Integer, nullable=False, default=0),
     Column("free_slots", Integer, nullable=False, default=0),
+    Column("cpus", Float, nullable=False, default=0),  # cores of its machine; 0: not said
+    Column("memory", Integer, nullable=False, default=0),  # MB; 0: not said
+    json_column("devices", nullable=True),  # resource name -> count
     moment("added_at"),
     moment("renewed_at", nullable=True),
     moment("drained_at", nullable=True),
@@ -65,11 +68,16 @@ runs = Table(
     Column("round", Integer, nullable=False, default=1),
     json_column("rule"),  # what the trigger said when it fired: target, expect, required
     json_column("gate", nullable=True),  # the gate's answer, final runs only: metrics, base, lines
+    Column("concurrency_group", String(400)),  # the trigger's group, filled in; NULL: none
+    Column("pull_request", Integer),  # its number, for events of one
+    reference("approval_id", "pull_approvals.id", nullable=True),  # by which untrusted code may run
     moment("created_at", index=True),
     moment("finished_at", nullable=True),
     UniqueConstraint("project_id", "trigger", "sha", "trust", "occurrence"),
     Index("ix_runs_open", "finished_at", "project_id"),
     Index("ix_runs_commit", "project_id", "sha"),
+    Index("ix_runs_group", "repository_id", "concurrency_group", "finished_at"),
+    Index("ix_runs_page", "repository_id", "created_at", "id"),
 )
 
 pipelines = Table(
@@ -88,6 +96,27 @@ pipelines = Table(
     UniqueConstraint("project_id", "number"),
 )
 
+tasks = Table(
+    "tasks",
+    metadata,
+    identifier(),
+    reference("run_id", "runs.id", index=True),
+    reference("project_id", "projects.id"),
+    Column("round", Integer, nullable=False, default=1),
+    Column("number", Integer, nullable=False),
+    Column("name", String(200), nullable=False),  # of the task item, or of the node
+    reference("pipeline_id", "pipelines.id", nullable=True, index=True),
+    Column("node", String(200)),
+    Column("step", String(200), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("reason", Text, nullable=False, default=""),
+    json_column("plan"),  # type, seed, parameter sets, limits: see controller/core/expand
+    moment("created_at"),
+    moment("finished_at", nullable=True),
+    UniqueConstraint("project_id", "number"),
+    Index("ix_tasks_open", "finished_at"),
+)
+
 executions = Table(
     "executions",
     metadata,
@@ -98,6 +127,8 @@ executions = Table(
     Column("round", Integer, nullable=False, default=1),
     reference("pipeline_id", "pipelines.id", nullable=True, index=True),
     Column("node", String(200)),
+    reference("task_id", "tasks.id", nullable=True, index=True),
+    Column("child", Integer),  # place in its task, from 0
     Column("kind", String(10), nullable=False),  # step, build
     Column("step", String(200), nullable=False),
     Column("sha", String(64), nullable=False),
@@ -111,12 +142,17 @@ executions = Table(
     Column("image", Text, nullable=False, default=""),
     Column("image_digest", String(120), nullable=False, default=""),
     Column("runtime", String(200), nullable=False, default=""),
+    Column("reuse_key", String(80)),  # content key without the image's digest; NULL: it cannot be reused
+    reference("reused_id", "executions.id", nullable=True),  # whose result this one took
+    Column("status_detail", Text, nullable=False, default=""),  # what the job says of itself
+    Column("price", Float),  # of an hour of its machine, in the installation's currency; NULL: not known
     json_column("built", nullable=True),  # kind build: {kind, reference, digest, size}
     moment("created_at", index=True),
     moment("started_at", nullable=True),
     moment("finished_at", nullable=True),
     UniqueConstraint("project_id", "number"),
     Index("ix_executions_open", "finished_at", "environment_id"),
+    Index("ix_executions_reuse", "project_id", "reuse_key"),
 )
 
 attempts = Table(
@@ -170,4 +206,45 @@ outputs = Table(
     Column("sha1", String(40), nullable=False, default=""),
     json_column("metadata"),
     moment("created_at"),
+)
+
+image_pins = Table(
+    "image_pins",
+    metadata,
+    Column("environment_id", String(12), ForeignKey("environments.id"), primary_key=True),
+    Column("image", String(500), primary_key=True),
+    Column("digest", String(120), nullable=False),  # what its agents last resolved the name to
+    moment("resolved_at"),
+)
+
+pull_approvals = Table(
+    "pull_approvals",
+    metadata,
+    identifier(),
+    reference("repository_id", "repositories.id"),
+    Column("pull_request", Integer, nullable=False),
+    Column("sha", String(64), nullable=False),
+    Column("config_digest", String(80), nullable=False),  # of every valohai.yaml at the commit
+    json_column("grants"),  # names of the variable groups that its runs get
+    Column("environment", String(60), nullable=False),
+    Column("cap", Float),  # machine hours of all that runs by it; NULL: no cap
+    Column("who_id", String(100), nullable=False),  # the forge's id of the account
+    Column("who", String(200), nullable=False),
+    Column("comment_id", String(200), nullable=False),
+    moment("approved_at"),
+    moment("void_at", nullable=True),
+    Column("void_reason", Text),
+    UniqueConstraint("repository_id", "comment_id"),
+    Index("ix_pull_approvals_commit", "repository_id", "sha"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    identifier(),
+    reference("pipeline_id", "pipelines.id"),
+    Column("node", String(200), nullable=False),
+    Column("who", String(200), nullable=False),
+    moment("approved_at"),
+    UniqueConstraint("pipeline_id", "node"),
 )
