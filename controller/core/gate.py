@@ -1,12 +1,12 @@
 """The gate: a run's metrics against what its trigger expects. Computed here, never by the job."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from schemas.errors import ConfigError
 from schemas.expectations import evaluate
+from schemas.ranking import number
 from schemas.repo_config import Expectation
 from schemas.values import short
 
@@ -50,7 +50,17 @@ def judge(
     base_required: bool,
 ) -> Gate:
     """Answer every expectation. `metadata`: last values by node; `final`: the node meant where none is named."""
-    lines = tuple(_line(expectation, metadata, final, base, base_required) for expectation in expectations)
+    return judge_each([(each, metadata, base) for each in expectations], final, base_required)
+
+
+Question = tuple[Expectation, Mapping[str, Mapping[str, Any]], Base | None]
+"""An expectation, and the values that it is judged by: of a task another execution may be the best for each of them."""
+
+
+def judge_each(questions: Sequence[Question], final: str, base_required: bool) -> Gate:
+    """Answer each expectation by its own values. The base is the same commit for all of them."""
+    lines = tuple(_line(each, metadata, final, base, base_required) for each, metadata, base in questions)
+    base = next((base for _, _, base in questions if base is not None), None)
     return Gate(lines, base.sha if base else None, all(line.passed for line in lines), _summary(lines, base))
 
 
@@ -107,17 +117,6 @@ def _compare(value: float, operator: str, target: float) -> bool:
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
     return {key: found for key, value in values.items() if (found := number(value)) is not None}
-
-
-def number(value: Any) -> float | None:
-    """A finite number, also from text as programs print it; None for anything else (NaN too)."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        found = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return found if math.isfinite(found) else None
 
 
 def figure(value: float) -> str:

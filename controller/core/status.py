@@ -2,9 +2,12 @@
 
 from typing import Literal
 
+from controller.core import triggers
 from schemas.states import RunState
 
 LIMIT = 140
+OWN = ("tag", "schedule")
+"""Events whose runs have a check of their own, with the word behind the name."""
 ForgeState = Literal["pending", "success", "failure", "error"]
 
 _STATES: dict[RunState, ForgeState] = {
@@ -18,13 +21,23 @@ _STATES: dict[RunState, ForgeState] = {
 }
 
 
-def context(prefix: str, trigger: str, root: str = "") -> str:
-    """`luotsi/train`; for a valohai.yaml in another folder `luotsi/models/eu:train`."""
-    return f"{prefix}/{root}:{trigger}" if root else f"{prefix}/{trigger}"
+def context(prefix: str, trigger: str, root: str = "", event: str = "") -> str:
+    """`luotsi/train`; for a valohai.yaml in another folder `luotsi/models/eu:train`; of a schedule `luotsi/train (schedule)`.
+
+    `event`: what asked for the run. All but tags and schedules share one check.
+    """
+    suffix = f" ({event})" if event in OWN else ""
+    return (f"{prefix}/{root}:{trigger}" if root else f"{prefix}/{trigger}") + suffix
+
+
+HELD = frozenset({triggers.FORK, triggers.UNTRUSTED})
+"""Reasons of neutral runs that a person may still let begin: a required check must not count them as passed."""
 
 
 def of_run(state: RunState, reason: str) -> tuple[ForgeState, str]:
     """Forge state and description of a run. Forges without "neutral" show success with the word in front."""
+    if state is RunState.NEUTRAL and reason in HELD:
+        return "pending", clip(reason)
     words = {RunState.NEUTRAL: "neutral: ", RunState.CANCELLED: "cancelled: "}.get(state, "")
     return _STATES[state], clip(words + reason)
 

@@ -1,4 +1,4 @@
-"""Addresses of repositories: which are taken, which are folders on this machine, and how they are shown to people.
+"""Addresses of repositories: which are taken, which are folders on this machine, which are the same, and how they are shown.
 
 Taken is what libgit2 speaks: a path, `file://`, `http(s)://`, `git://`, `ssh://` and `user@host:path`. Refused before
 anything is opened is what other git programs have been talked into: options, second lines, commands as transports.
@@ -11,6 +11,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from schemas.errors import ConfigError
 
 _SCHEMES = ("file", "http", "https", "git", "ssh", "git+ssh", "ssh+git")
+_PORTS = {"http": 80, "https": 443, "git": 9418, "ssh": 22, "git+ssh": 22, "ssh+git": 22}
+"""Where a scheme goes when no port is written."""
 _SCP = re.compile(r"(?:[^@/:\[\]]+@)?[^@/:\[\]]+:(?!:)")
 _HINT = "Write a path, or an address that begins with https://, http://, ssh://, git:// or file://, or user@host:path."
 
@@ -59,6 +61,49 @@ def host(address: str) -> str | None:
     if "://" in address:
         return urlsplit(address).netloc.rpartition("@")[2].lower()
     return address.partition(":")[0].rpartition("@")[2].lower()
+
+
+def spelling(address: str) -> str:
+    """What all spellings of one repository's address have in common: two that are equal here are watched as one.
+
+    Case, `.git`, slashes, the way (`https`, `ssh`, `user@host:path`), a login and the way's usual port make no difference;
+    another host, another port and another path do. That case makes none in a path is so at forges; on other servers it
+    is the safe side. Of a folder it is the true path. For comparing only: it is no address.
+    """
+    local = folder(address)
+    if local is not None:
+        true = local.resolve()
+        return f"file:{true.parent if true.name == '.git' else true}"
+    place, path = _place(address)
+    parts = [part for part in unquote(path).split("/") if part not in ("", ".")]
+    path = "/".join(parts[1:] if parts[:1] == ["~"] else parts).casefold()
+    return f"{place}/{path.removesuffix('.git').rstrip('/')}"
+
+
+def _place(address: str) -> tuple[str, str]:
+    """The server, with its port where that is not the scheme's own, and the path there."""
+    if "://" not in address:
+        before, _, path = address.partition(":")
+        return _host(before.rpartition("@")[2]), path
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return "", address  # nobody can go there; it is like nothing but itself
+    name = _host(parts.hostname or "")
+    usual = port in (None, _PORTS.get(parts.scheme))
+    return name if usual else f"{name}:{port}", parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def _host(name: str) -> str:
+    """Lower case, without the root's dot, and an international name as the network has it."""
+    name = unquote(name).rstrip(".").lower()
+    if name.isascii():
+        return name
+    try:
+        return name.encode("idna").decode("ascii")
+    except UnicodeError:
+        return name
 
 
 def shown(address: str) -> str:

@@ -4,6 +4,7 @@ Read here rather than through libgit2, which also asks the configuration of the 
 be the same everywhere. No regular expressions: a pattern from a repository must not be able to take exponential time.
 """
 
+import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,8 @@ LARGEST = 1024 * 1024
 _ATTRIBUTE = b"export-ignore"
 _LONGEST_LINE = 2048
 _MOST_RULES = 1000
+_BLANK = b" \t\r\n"
+_OF_NAMES = string.ascii_letters.encode() + string.digits.encode() + b"-_."
 
 _Token = tuple[bytes, bool | None]
 """An attribute, and whether it is set; None takes it back to unspecified, as do values (`name=value`)."""
@@ -87,19 +90,33 @@ def _lines(text: bytes) -> list[tuple[bytes, tuple[_Token, ...], bool]]:
     """(pattern or macro name, tokens, whether it is a macro) of each line that says anything."""
     found = []
     for raw in text.removeprefix(b"\xef\xbb\xbf").split(b"\n"):
-        line = raw.strip(b" \t\r\n")
+        line = raw.strip(_BLANK)
         if not line or line.startswith(b"#") or len(raw) > _LONGEST_LINE:
             continue
         name, rest = _unquote(line) if line.startswith(b'"') else _first_word(line)
-        tokens = tuple(_token(word) for word in rest.split())
+        tokens = tuple(_token(word) for word in _words(rest))
         macro = name.startswith(b"[attr]") and len(name) > len(b"[attr]")
-        found.append((name.removeprefix(b"[attr]") if macro else name, tokens, macro))
+        name = name.removeprefix(b"[attr]") if macro else name
+        if all(map(_is_attribute, [*(token for token, _ in tokens), *([name] if macro else [])])):
+            found.append((name, tokens, macro))
     return found
 
 
+def _words(text: bytes) -> list[bytes]:
+    """Only these four are blanks to git: a form feed is a part of its word."""
+    for blank in _BLANK:
+        text = text.replace(bytes([blank]), b" ")
+    return [word for word in text.split(b" ") if word]
+
+
 def _first_word(line: bytes) -> tuple[bytes, bytes]:
-    words = line.split(None, 1)
-    return words[0], words[1] if len(words) > 1 else b""
+    first = _words(line)[0]
+    return first, line[len(first) :]
+
+
+def _is_attribute(name: bytes) -> bool:
+    """git drops the whole line where one of its attributes has another name than this."""
+    return name != b"" and not name.startswith(b"-") and not name.translate(None, _OF_NAMES)
 
 
 _ESCAPES = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}

@@ -2,28 +2,31 @@
 
 Branches and tags stand under their own names. Before one of them moves or goes, its commit gets a ref of its own under
 `refs/luotsi/seen/`, so that it stays reachable whatever happens upstream, and even if somebody collects garbage here.
+What is brought by name (a pull request's head) stands under `refs/luotsi/brought/`, and is kept in the same way.
 Notes are never mirrored: `refs/notes/luotsi` belongs to `notes.py`.
 """
 
+import hashlib
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import FileMode, ObjectType, SortMode
+from pygit2.enums import FileMode, ObjectType, RepositoryOpenFlag, SortMode
 from pygit2.remotes import RemoteHead
 
 from controller.git import address as addresses
-from controller.git import reading, remote
+from controller.git import listing, ls_refs, reading, remote
 from controller.git.commits import CommitInfo, TagInfo, commit_info, tag_info
-from controller.git.remote import Credentials
+from controller.git.credentials import Credentials
+from controller.git.listing import Listing
 from schemas.errors import ConfigError, Gone, Stalled
 from schemas.values import RefName, Sha, short
 
 __all__ = ["CommitInfo", "Credentials", "Mirror", "TagInfo"]
 
-_MIRRORED = ("refs/heads/", "refs/tags/")
 _SEEN = "refs/luotsi/seen/"
+_BROUGHT = "refs/luotsi/brought/"
 _MANY = 100
 
 
@@ -33,7 +36,7 @@ class Mirror:
     For one thread; several mirrors, and other processes that read this one, may work at the same time. Raises
     `ConfigError` for an address that is not taken. Looking and fetching raise `Waiting` while the repository cannot be
     reached, and `Stalled` when a person has to act. The rest works without a network, and raises `Gone` for a commit
-    that is not in the mirror.
+    that is not in the mirror. `credentials` are asked for only when the server asks.
     """
 
     def __init__(self, path: Path, address: str, credentials: Credentials | None = None) -> None:
@@ -41,8 +44,7 @@ class Mirror:
         self.address = addresses.check(address)
         self.credentials = credentials
         self._opened: pygit2.Repository | None = None
-        self._default: RefName | None = None
-        self._looked = False
+        self._seen: Listing | None = None
 
     def look(self) -> dict[RefName, Sha]:
         """Branches and tags as they are in the repository now, without fetching anything.
@@ -51,38 +53,86 @@ class Mirror:
         `\\xNN`, which no other ref can be called, since git allows no backslash.
         """
         with remote.connected(self.repository(), self.address, self.credentials) as (connection, _):
-            return self._listed(connection.list_heads(connect=False))
+            return dict(self._listed(connection.list_heads(connect=False)).refs)
 
     def default_branch(self) -> RefName | None:
         """The branch that HEAD names, as the last look saw it; None if it is detached, or the server does not say."""
-        if not self._looked:
+        if self._seen is None:
             self.look()
-        return self._default
+        return self._seen.default if self._seen else None
 
-    def fetch(self) -> None:
-        """Bring the mirror's branches and tags to what they are in the repository now, with all their history."""
+    def fetch(self, unless: bytes | None = None) -> bool:
+        """Bring the mirror's branches and tags to what they are in the repository now, with all their history.
+
+        False, and nothing else, when the fingerprint of what stands there is `unless`.
+        """
+        glance = self._glance() if unless is not None else None
+        if glance is not None and glance.fingerprint() == unless:
+            return False
         repository = self.repository()
         with remote.connected(repository, self.address, self.credentials) as (connection, callbacks):
-            wanted = self._listed(connection.list_heads(connect=False))
-            moved = {ref: sha for ref, sha in self.refs().items() if wanted.get(ref) != sha}
+            seen = self._listed(connection.list_heads(connect=False))
+            if unless is not None and seen.fingerprint() == unless:
+                return False
+            wanted, held = seen.refs, self.refs()
+            if wanted == held:
+                return True
+            moved = {ref: sha for ref, sha in held.items() if wanted.get(ref) != sha}
             self._keep(moved.values())
             # First, since a branch `a` has to go before there can be a branch `a/b`.
             self._drop(ref for ref in moved if ref not in wanted)
             connection.fetch(
-                [f"+{prefix}*:{prefix}*" for prefix in _MIRRORED], callbacks=callbacks, proxy=True
+                [f"+{prefix}*:{prefix}*" for prefix in map(bytes.decode, listing.MIRRORED)],
+                callbacks=callbacks,
+                proxy=True,
             )
             self._forget({sha: wanted[ref] for ref, sha in moved.items() if ref in wanted})
             if len(moved) > _MANY or len(wanted) > len(moved) + _MANY:
                 repository.compress_references()
+        return True
+
+    def held(self) -> Listing:
+        """What the mirror holds, with the default branch that the last look saw."""
+        return Listing(self.refs(), self.default_branch())
+
+    def bring(self, refs: Iterable[RefName]) -> None:
+        """Fetch exactly these refs of the repository, whatever they are called, with all their history.
+
+        What they lead to now stays in the mirror for good; `look` and `refs` do not know of it. Raises `Gone` when the
+        repository lacks some of them, after the others came: what was brought of those before is still here.
+        """
+        repository = self.repository()
+        wanted = dict.fromkeys(refs)
+        with remote.connected(repository, self.address, self.credentials) as (connection, callbacks):
+            there = {
+                listing.spelled((head.name or "").encode(errors="surrogateescape")): (
+                    head.name,
+                    Sha(str(head.oid)),
+                )
+                for head in connection.list_heads(connect=False)
+            }
+            moves = {}
+            for name, sha in (there[ref] for ref in wanted if ref in there):
+                place = _BROUGHT + hashlib.sha256((name or "").encode(errors="surrogateescape")).hexdigest()
+                old = repository.references.get(place)
+                if old is None or str(old.target) != sha:
+                    moves[f"+{name}:{place}"] = (Sha(str(old.target)) if old is not None else None, sha)
+            forced = {old: sha for old, sha in moves.values() if old is not None}
+            self._keep(forced)
+            if moves:
+                connection.fetch(list(moves), callbacks=callbacks, proxy=True)
+            self._forget(forced)
+        if missing := [ref for ref in wanted if ref not in there]:
+            raise Gone(f"{addresses.shown(self.address)} has no {', '.join(missing)}")
 
     def refs(self) -> dict[RefName, Sha]:
         """The mirror's branches and tags, spelled as `look` spells them."""
         repository = self.repository()
         found = {}
         for raw in repository.raw_listall_references():
-            if raw.startswith(tuple(prefix.encode() for prefix in _MIRRORED)):
+            if raw.startswith(listing.MIRRORED):
                 target = repository.references[raw.decode(errors="surrogateescape")].target
-                found[_spelled(raw)] = Sha(str(target))
+                found[listing.spelled(raw)] = Sha(str(target))
         return found
 
     def has(self, sha: Sha) -> bool:
@@ -176,7 +226,7 @@ class Mirror:
         """The mirror itself, for the other parts of this package."""
         if self._opened is None:
             try:
-                self._opened = pygit2.init_repository(self.path, bare=True)
+                self._opened = _open(self.path)
             except (pygit2.GitError, OSError) as error:
                 raise Stalled(
                     f"the mirror at {self.path} cannot be opened: {error}",
@@ -195,16 +245,23 @@ class Mirror:
             raise Gone(f"the commit {short(sha)} is not in the mirror of {addresses.shown(self.address)}")
         return found
 
-    def _listed(self, heads: Iterable[RemoteHead]) -> dict[RefName, Sha]:
-        found: dict[RefName, Sha] = {}
-        self._default, self._looked = None, True
+    def _glance(self) -> Listing | None:
+        """What stands in the repository, where that can be seen quickly."""
+        here = addresses.folder(self.address)
+        if here is not None:
+            return listing.of_folder(here)
+        return ls_refs.shared.listing(self.address, self.credentials)
+
+    def _listed(self, heads: Iterable[RemoteHead]) -> Listing:
+        found: list[tuple[bytes, bytes]] = []
+        default = None
         for head in heads:
-            raw = (head.name or "").encode(errors="surrogateescape")
-            if raw == b"HEAD" and (head.symref_target or "").startswith("refs/heads/"):
-                self._default = _spelled((head.symref_target or "").encode(errors="surrogateescape"))
-            elif raw.startswith(tuple(prefix.encode() for prefix in _MIRRORED)) and _valid(raw):
-                found[_spelled(raw)] = Sha(str(head.oid))
-        return found
+            name = (head.name or "").encode(errors="surrogateescape")
+            if name == b"HEAD" and head.symref_target:
+                default = head.symref_target.encode(errors="surrogateescape")
+            found.append((name, str(head.oid).encode()))
+        self._seen = listing.of(found, default)
+        return self._seen
 
     def _keep(self, shas: Iterable[Sha]) -> None:
         repository = self.repository()
@@ -213,7 +270,7 @@ class Mirror:
 
     def _drop(self, refs: Iterable[RefName]) -> None:
         repository = self.repository()
-        spelled = {_spelled(raw): raw for raw in repository.raw_listall_references()}
+        spelled = {listing.spelled(raw): raw for raw in repository.raw_listall_references()}
         for ref in refs:
             repository.references[spelled[ref].decode(errors="surrogateescape")].delete()
 
@@ -226,6 +283,16 @@ class Mirror:
                 repository.references.delete(_SEEN + old)
 
 
+def _open(path: Path) -> pygit2.Repository:
+    """The repository, made if there is none. Not by making it again each time, which costs ten times as much and leaks."""
+    flags = RepositoryOpenFlag.NO_SEARCH | RepositoryOpenFlag.BARE
+    try:
+        return pygit2.Repository(str(path), flags)
+    except pygit2.GitError:
+        pygit2.init_repository(path, bare=True)
+        return pygit2.Repository(str(path), flags)
+
+
 def _object(repository: pygit2.Repository, sha: Sha) -> pygit2.Object | None:
     try:
         return repository.get(sha)
@@ -235,15 +302,6 @@ def _object(repository: pygit2.Repository, sha: Sha) -> pygit2.Object | None:
 
 def _is_commit(repository: pygit2.Repository, sha: Sha) -> bool:
     return isinstance(_object(repository, sha), pygit2.Commit)
-
-
-def _spelled(raw: bytes) -> RefName:
-    return RefName(raw.decode(errors="backslashreplace"))
-
-
-def _valid(raw: bytes) -> bool:
-    """Whether libgit2 would fetch it. It checks no encoding, but pygit2 cannot ask about what is no UTF-8."""
-    return pygit2.reference_is_valid_name(raw.decode(errors="replace"))
 
 
 def _refuse_link(entry: pygit2.Object, path: str, sha: Sha) -> None:

@@ -6,19 +6,17 @@ The only place that knows how libgit2 reports trouble: by message and class of e
 import errno
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pygit2
-from pygit2.credentials import Keypair, KeypairFromAgent, Username, UserPass
 from pygit2.enums import CredentialType
 from pygit2.remotes import Remote
 
 from controller.git import address as addresses
+from controller.git import credentials as logins
+from controller.git.credentials import Answer, Credentials
 from schemas.errors import LuotsiError, Stalled, Waiting
-
-Credentials = Callable[[str, str | None, CredentialType], UserPass | Username | Keypair]
-"""(url, user in the url, what the server takes) -> an answer. pygit2's `UserPass` and `Keypair` are such callables."""
 
 _CONNECT_SECONDS = 15
 _SILENT_SECONDS = 120
@@ -40,9 +38,7 @@ class Callbacks(pygit2.RemoteCallbacks):
         self._credentials = credentials
         self._asked = 0
 
-    def credentials(
-        self, url: str, username_from_url: str | None, allowed_types: CredentialType
-    ) -> UserPass | Username | Keypair:
+    def credentials(self, url: str, username_from_url: str | None, allowed_types: CredentialType) -> Answer:
         self._asked += 1
         shown = addresses.shown(self._address)
         if self._asked > _ANSWERS:
@@ -53,10 +49,9 @@ class Callbacks(pygit2.RemoteCallbacks):
             raise Stalled(
                 f"{shown} led to another host, which is given no credentials", hint="Write its new address."
             )
-        if self._credentials is not None:
-            return self._credentials(url, username_from_url, allowed_types)
-        if allowed_types & CredentialType.SSH_KEY and os.environ.get("SSH_AUTH_SOCK"):
-            return KeypairFromAgent(username_from_url or "git")
+        given = self._credentials and self._credentials(url, username_from_url, allowed_types)
+        if answer := given or logins.of_agent(username_from_url, allowed_types):
+            return answer
         raise Stalled(
             f"{shown} asks for credentials, and none are set", hint="Give this repository credentials."
         )

@@ -55,7 +55,7 @@ def make(mirror: Path, sha: Sha, destination: Path, limits: Limits | None = None
     """
     draft = destination.with_name(f".{destination.name}.{secrets.token_hex(6)}")
     try:
-        with draft.open("xb") as file, _Writer(file) as writer, reading.contents(mirror, sha):
+        with draft.open("xb") as file, Writer(file) as writer, reading.contents(mirror, sha):
             repository = _opened(mirror)
             files = _write(repository, _root(repository, sha), writer, limits or Limits())
             digest = writer.finish()
@@ -71,6 +71,17 @@ def make(mirror: Path, sha: Sha, destination: Path, limits: Limits | None = None
     return SnapshotInfo(digest, size, files)
 
 
+def entries(mirror: Path, sha: Sha, limits: Limits | None = None) -> Iterator[tuple[bytes, int, str]]:
+    """Path, git's mode and object id of all that the snapshot of a commit holds, sorted by path; no content is read.
+
+    Raises `Gone` and `ConfigError` as `make` does.
+    """
+    with reading.contents(mirror, sha):
+        repository = _opened(mirror)
+        for item in _items(repository, _root(repository, sha), limits or Limits()):
+            yield item.path, int(item.mode), str(item.id)
+
+
 def _opened(mirror: Path) -> pygit2.Repository:
     # libgit2's own check takes half as long as the reading: _read does it instead.
     pygit2.settings.enable_strict_hash_verification(False)
@@ -84,10 +95,10 @@ def _root(repository: pygit2.Repository, sha: Sha) -> pygit2.Tree:
     return commit.tree
 
 
-def _write(repository: pygit2.Repository, root: pygit2.Tree, writer: "_Writer", limits: Limits) -> int:
+def _write(repository: pygit2.Repository, root: pygit2.Tree, writer: "Writer", limits: Limits) -> int:
     files = size = 0
     for item in _items(repository, root, limits):
-        entry, content = _entry(repository, item, limits.size - size)
+        entry, content = _entry(repository, item, limits.size - size, limits.file)
         size += entry.size
         files += entry.kind is not Kind.FOLDER
         writer.write(archive.header(entry))
@@ -98,7 +109,7 @@ def _write(repository: pygit2.Repository, root: pygit2.Tree, writer: "_Writer", 
     return files
 
 
-def _entry(repository: pygit2.Repository, item: _Item, room: int) -> tuple[Entry, bytes]:
+def _entry(repository: pygit2.Repository, item: _Item, room: int, longest: int) -> tuple[Entry, bytes]:
     """The entry of an item, and a file's content."""
     if item.mode == FileMode.COMMIT:
         return _checked(Entry(item.path, Kind.FOLDER)), b""
@@ -111,6 +122,11 @@ def _entry(repository: pygit2.Repository, item: _Item, room: int) -> tuple[Entry
         target = _read(repository, item.id) if size <= archive.BLOCK * 8 else bytes(1)
         return _checked(Entry(item.path, Kind.LINK, target=target)), b""
     entry = _checked(Entry(item.path, Kind.FILE, bool(item.mode & 0o100), size))
+    if size > longest:
+        raise ConfigError(
+            f"the commit cannot be archived: {archive.show(item.path)} has {size:,} bytes; the limit is {longest:,}",
+            hint="Large data belongs into a store, as an input.",
+        )
     if size > room:
         raise ConfigError(
             f"the commit's files are too large for a snapshot, {archive.show(item.path)} is one too many",
@@ -191,7 +207,7 @@ def _read(repository: pygit2.Repository, id: pygit2.Oid) -> bytes:
     return content
 
 
-class _Writer:
+class Writer:
     """Digests and compresses beside the reading: both leave Python's lock to others while they work.
 
     In large batches, since the reading takes the lock back for milliseconds each time.

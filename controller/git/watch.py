@@ -15,6 +15,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, ObservedWatch
 
 from controller.git import address as addresses
+from controller.git.listing import git_folder
 
 _TOP = ("HEAD", "packed-refs")
 _TELLING = ("created", "modified", "moved", "deleted")
@@ -128,20 +129,6 @@ class RefWatch:
             self._callback(name)
         with self._lock:
             self._alive.discard(timer)
-
-
-def git_folder(repository: Path) -> Path | None:
-    """Where a repository's refs are: the folder itself if it is bare, its `.git`, or where a `.git` file points."""
-    inside = repository / ".git"
-    try:
-        if inside.is_file():
-            inside = repository / inside.read_text().removeprefix("gitdir:").strip()
-            common = inside / "commondir"
-            inside = inside / common.read_text().strip() if common.is_file() else inside
-        folders = [folder.resolve() for folder in (inside, repository) if (folder / "refs").is_dir()]
-    except (OSError, ValueError):
-        return None
-    return folders[0] if folders else None
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from controller.core.gate import Base, figure, judge, number
+from controller.core.gate import Base, figure, judge
 from schemas.expectations import parse_expectation
+from schemas.ranking import number
 
 SHA = "3f2a91c" + "0" * 33
 

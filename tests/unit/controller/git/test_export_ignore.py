@@ -76,6 +76,21 @@ x !export-ignore
 \\\\x export-ignore
 x
 export-ignore
+"x": export-ignore
+"x"export-ignore
+x export-ignore n:me
+x export-ignore --text
+x export-ignore !
+x export-ignore =yes
+x export-ignore -
+x export-ignore text\\ff
+x\\f export-ignore
+x\\f export-ignore\\nx text\\fexport-ignore
+[attr]n:me export-ignore\\nx export-ignore\\nx n:me
+[attr]-name export-ignore\\nx export-ignore
+[attr]name export-ignore w:rd\\nx name
+[attr] name export-ignore\\nx name
+x export-ignore text=a:b
 """.strip().splitlines()
 
 
@@ -110,7 +125,13 @@ def assert_same(work: GitRepository, files: dict[str, bytes]) -> None:
 
 @pytest.mark.parametrize("line", TABLE)
 def test_each_form_means_what_it_means_to_git(work: GitRepository, line: str) -> None:
-    assert_same(work, {".gitattributes": line.replace("\\n", "\n").replace("\\\\", "\\").encode() + b"\n"})
+    assert_same(
+        work,
+        {
+            ".gitattributes": line.replace("\\n", "\n").replace("\\f", "\f").replace("\\\\", "\\").encode()
+            + b"\n"
+        },
+    )
 
 
 def test_deeper_and_later_files_win(work: GitRepository) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from controller.git.watch import RefWatch, due, git_folder
+from controller.git.listing import git_folder
+from controller.git.watch import RefWatch, due
 from tests.builders.git_repository import GitRepository
 from tests.parts.git import Git
+from tests.parts.process import PATIENCE
 
-SOON = 10.0
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
@@ -26,7 +27,7 @@ class Calls:
 
     def next(self) -> str:
         """The next call about anything but the marker."""
-        while (name := self.names.get(timeout=SOON)) == "marker":
+        while (name := self.names.get(timeout=PATIENCE)) == "marker":
             pass
         return name
 
@@ -36,7 +37,7 @@ class Calls:
             self.names.get()
         marker.commit()
         seen = []
-        while (name := self.names.get(timeout=SOON)) != "marker":
+        while (name := self.names.get(timeout=PATIENCE)) != "marker":
             seen.append(name)
         return seen
 
