@@ -4,27 +4,25 @@ Headers: `X-Luotsi-Signature: sha256=<hex of HMAC-SHA256 over the exact body>`; 
 sender's>`, without which every delivery is a new one. Body: nothing, or JSON with any of `ref`, `before`, `after`.
 """
 
-import hashlib
-import hmac
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from forges import signatures
 from forges.port import Delivery
 from schemas import codec
 from schemas.codec import ShaText
-from schemas.errors import Refused, Stalled
+from schemas.errors import Refused
 from schemas.values import Secret
 
 SIGNATURE = "x-luotsi-signature"
 DELIVERY = "x-luotsi-delivery"
 LONGEST_REF = 500
 
-_SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
 _DELIVERY = re.compile(r"[!-~]{1,200}")
-# git's own rules (git-check-ref-format) for the characters of a ref, and that it is a full name.
-_REF = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\]+")
+# git's own rules (git-check-ref-format) for the characters of a ref, that it is a full name, and nothing outside UTF-8.
+_REF = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +42,7 @@ class Bare:
 
     def verify(self, headers: Mapping[str, str], pieces: Iterable[bytes]) -> None:
         """See the port."""
-        said = headers.get(SIGNATURE, "")
-        if not _SIGNATURE.fullmatch(said):
-            raise Refused(
-                "the delivery is not signed", "Send X-Luotsi-Signature: sha256=<HMAC-SHA256 of the body>."
-            )
-        sums = [hmac.new(secret.reveal().encode(), digestmod=hashlib.sha256) for secret in self._secrets]
-        for piece in pieces:
-            for each in sums:
-                each.update(piece)
-        # All are compared, so that the time does not tell which of them it was.
-        if not sum(hmac.compare_digest(f"sha256={each.hexdigest()}", said) for each in sums):
-            raise Refused(
-                "the signature does not belong to this delivery", "Both sides must know the same secret."
-            )
+        signatures.verify(headers.get(SIGNATURE, ""), "X-Luotsi-Signature", pieces, self._secrets)
 
     def parse(self, headers: Mapping[str, str], body: bytes) -> Delivery:
         """See the port."""
@@ -72,15 +57,4 @@ class Bare:
 
 def connect(settings: Mapping[str, object]) -> Bare:
     """Settings: `secrets`, a list of str or `Secret`, or `secret`, one. Raises `Stalled` when there is none."""
-    one = settings.get("secret")
-    many = settings.get("secrets") or ([one] if one else [])
-    secrets = [value if isinstance(value, Secret) else Secret(str(value)) for value in _listed(many)]
-    if not secrets or not all(secret.reveal() for secret in secrets):
-        raise Stalled(
-            "deliveries cannot be verified without a secret", "Give `secret`: any long random text."
-        )
-    return Bare(secrets)
-
-
-def _listed(value: object) -> list[object]:
-    return list(value) if isinstance(value, list | tuple) else [value]
+    return Bare(signatures.secrets_of(settings))

@@ -3,17 +3,19 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from controller.inference.port import Applied, Cluster, Observed, Serving, ServingState
+from tests.parts.process import PATIENCE
 
 Make = Callable[..., Serving]
 Kill = Callable[[str], None]
 RESTING = {ServingState.SERVING, ServingState.FAILED}
 
 
-def settle(cluster: Cluster, wanted: Serving, seconds: float = 60) -> list[Applied]:
+def settle(cluster: Cluster, wanted: Serving, seconds: float = PATIENCE) -> list[Applied]:
     """Call `apply` as a controller does, until it rests; all answers."""
     answers: list[Applied] = []
     pause, deadline = threading.Event(), time.monotonic() + seconds
@@ -24,7 +26,7 @@ def settle(cluster: Cluster, wanted: Serving, seconds: float = 60) -> list[Appli
     return answers
 
 
-def gone(cluster: Cluster, name: str, seconds: float = 30) -> None:
+def gone(cluster: Cluster, name: str, seconds: float = PATIENCE) -> None:
     """Call `end` until nothing is left."""
     pause, deadline = threading.Event(), time.monotonic() + seconds
     while not cluster.end(name):
@@ -75,6 +77,15 @@ class ClusterContract:
         answers = settle(cluster, wanted)
         assert [answer.state for answer in answers] == [ServingState.SERVING], answers
         assert only(cluster) == before
+
+    def test_an_alias_moves_without_a_start(self, cluster: Cluster, make: Make) -> None:
+        wanted = make(model="one")
+        settle(cluster, wanted)
+        named = replace(wanted, aliases=("/shop/churn/live/predict",))
+        assert [answer.state for answer in settle(cluster, named)] == [ServingState.SERVING]
+        assert only(cluster).aliases == named.aliases
+        assert [answer.state for answer in settle(cluster, wanted)] == [ServingState.SERVING]
+        assert only(cluster).aliases == ()
 
     def test_the_old_one_serves_until_the_new_one_does(self, cluster: Cluster, make: Make) -> None:
         old, new = make(model="one"), make(model="two", version="v2.0.0")

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from agent.core.command import join
-from agent.runtimes.port import FOLDERS, Ended, Image, Running, Runtime, Spec
+from agent.runtimes.port import FOLDERS, Ended, Image, Needs, Running, Runtime, Spec
 from schemas.errors import Refused, Stalled
+from tests.parts.process import PATIENCE
 
 AGENT = "contract-agent"
+LONG = 500.0
+"""Seconds of grace that no test would live to see the end of."""
 
 
 class Case:
@@ -27,7 +30,7 @@ class Case:
             (self.folder / name).mkdir(parents=True)
             (self.folder / name).chmod(0o777)
         self.image = image
-        self.memory_max = 0
+        self.needs = Needs()
 
     def start(self, *entries: str, **variables: str) -> Running:
         places = self.runtime.places(self.folder)
@@ -35,7 +38,7 @@ class Case:
         return self.runtime.start(
             Spec(
                 self.attempt, str(uuid.uuid4()), AGENT, self.folder, self.own, self.image, command,
-                {"OUT": places.outputs, **variables}, memory_max=self.memory_max,
+                {"OUT": places.outputs, **variables}, needs=self.needs,
             )
         )  # fmt: skip
 
@@ -54,7 +57,7 @@ def finish(run: Running) -> tuple[Ended, dict[str, bytes]]:
     waiter = threading.Thread(target=lambda: ended.append(run.wait()))
     waiter.start()
     streams = read(run)
-    waiter.join(30)
+    waiter.join(PATIENCE)
     return ended[0], streams
 
 
@@ -119,9 +122,24 @@ class RuntimeContract:
         assert next(following).data == b"begun\n"
         run.stop(5)
         assert [piece.data for piece in following if piece.stream == "stdout"] == []
-        waiter.join(30)
+        waiter.join(PATIENCE)
         assert ended[0].exit_code not in (0, None)
         run.stop(5)
+
+    @pytest.mark.parametrize(
+        "entry", ["echo begun; sleep 600; echo never", "echo begun; sleep 600; sleep 600"]
+    )
+    def test_after_a_stop_nothing_more_is_started(self, case: Callable[[], Case], entry: str) -> None:
+        run = case().start(entry, "echo never")
+        following = run.follow({})
+        assert next(following).data == b"begun\n"
+        ended: list[Ended] = []
+        waiter = threading.Thread(target=lambda: ended.append(run.wait()))
+        waiter.start()
+        run.stop(LONG)
+        assert b"never" not in b"".join(piece.data for piece in following)
+        waiter.join(PATIENCE)
+        assert ended[0].exit_code == 143
 
     def test_it_never_runs_twice(self, case: Callable[[], Case]) -> None:
         mine = case()
@@ -138,7 +156,7 @@ class RuntimeContract:
         assert next(following).data == b"first\n"
         run.leave()
         assert list(following) == []
-        waiter.join(30)
+        waiter.join(PATIENCE)
         assert not waiter.is_alive()
         adopted = mine.runtime.adopt(mine.attempt, mine.own)
         assert adopted is not None

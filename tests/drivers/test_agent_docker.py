@@ -9,7 +9,7 @@ import pytest
 
 from agent.runtimes import docker as docker_driver
 from schemas.messages.claim import Order
-from schemas.messages.job import Input, Resources
+from schemas.messages.job import Input, Mount, Resources
 from schemas.signing import SigningKey
 from tests.builders import agent_jobs
 from tests.builders.agent_house import AgentHouse, connected
@@ -162,3 +162,154 @@ def test_a_limit_of_memory_is_named(house: AgentHouse, image: str) -> None:
         )
     assert (result.outcome, result.exit_code) == ("error", 137)
     assert "memory" in result.reason
+
+
+def test_a_container_reaches_its_agent(house: AgentHouse, image: str) -> None:
+    """Status detail and inputs on demand, over the bridge; what it fetches goes where its files are read-only else."""
+    datum = agent_jobs.datum("a.csv", b"1,2\n")
+    house.web.objects["artifacts", datum.key] = b"1,2\n"
+    code = """
+import json, urllib.request
+calls = json.load(open("/valohai/config/api.json"))
+def call(name, query="", data=None):
+    told = calls[name]
+    return urllib.request.urlopen(urllib.request.Request(told["url"] + query, data, told["headers"], method=told["method"]))
+call("set_status_detail", data=b'{"status_detail": "from within"}')
+listed = json.load(open("/valohai/config/inputs.json"))["late"]
+[answer] = json.load(call("input_request", "?inputs=" + listed["input_id"]))
+urllib.request.urlretrieve(answer["files"][0]["url"], "/valohai/inputs/late/a.csv")
+print(open("/valohai/inputs/late/a.csv").read().strip())
+"""
+    with house.agent():
+        held = house.send(
+            "python3 job.py; touch /valohai/inputs/now/no",
+            files={"job.py": code},
+            image=image,
+            inputs=(Input("late", data=(datum,), download="on-demand"), Input("now", data=(datum,))),
+        )
+        result = house.result(held)
+    assert house.printed(result) == ["1,2"], house.printed(result, "stderr")
+    assert "Read-only" in house.printed(result, "stderr")[0]
+    assert held.details == ["from within"]
+
+
+@pytest.mark.parametrize("network", ["host", "none"])
+def test_the_network_that_a_step_chooses(house: AgentHouse, image: str, network: str) -> None:
+    with house.agent(controls=("VH_DOCKER_NETWORK",)):
+        result = house.run(
+            "ls /sys/class/net | wc -l; test -e $VH_CONFIG_DIR/api.json && echo can call; exit 0",
+            image=image,
+            environment_variables={"VH_DOCKER_NETWORK": network},
+        )
+    interfaces, *calls = house.printed(result)
+    assert (int(interfaces) == 1, calls) == ((network == "none"), ["can call"] if network == "host" else [])
+
+
+def test_a_network_that_is_not_there_is_named(house: AgentHouse, image: str) -> None:
+    with house.agent(controls=("VH_DOCKER_NETWORK",)):
+        result = house.run("true", image=image, environment_variables={"VH_DOCKER_NETWORK": "nowhere"})
+    assert (result.outcome, result.started) == ("error", None)
+    assert "the engine does not know the network nowhere" in result.reason
+
+
+def test_what_a_container_may_use(house: AgentHouse, image: str, docker_engine: DockerEngine) -> None:
+    with house.agent():
+        held = up(
+            house, "up", "echo up; sleep 600", image=image,
+            resources=Resources(cpu_min=0.5, cpu_max=2, memory_min=32, memory_max=64, devices={}),
+            environment_variables={"VH_CPU_LIMIT": "0-0"},
+        )  # fmt: skip
+        with docker.APIClient(base_url=docker_engine.address) as client:
+            told = client.inspect_container(f"luotsi-{held.job.attempt}")["HostConfig"]
+        held.order = Order.STOP
+        house.result(held)
+    mib = 1024 * 1024
+    assert (told["NanoCpus"], told["CpuShares"], told["CpusetCpus"]) == (2_000_000_000, 512, "0-0")
+    assert (told["Memory"], told["MemoryReservation"]) == (64 * mib, 32 * mib)
+    assert not told["DeviceRequests"]
+
+
+def test_devices_that_no_engine_hands_out_are_refused_before_anything_is_fetched(
+    house: AgentHouse, image: str
+) -> None:
+    with house.agent():
+        result = house.run("true", image=image, resources=Resources(devices={"amd.com/gpu": 1}))
+        asked = house.run("true", image=image, resources=Resources(devices={"nvidia.com/gpu": 1}))
+    assert result.outcome == "error"
+    assert "the device amd.com/gpu cannot be given to a container" in result.reason
+    assert not [call for call in house.web.calls if "/manifest" in call and result.attempt in call]
+    assert asked.outcome == "complete" or "device driver" in asked.reason
+
+
+def test_mounts_are_where_the_step_says(house: AgentHouse, image: str, tmp_path: Path) -> None:
+    for name in ("shared", "fixed"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(0o777)
+    (tmp_path / "fixed" / "data").write_text("from the machine\n")
+    with house.agent():
+        result = house.run(
+            "cat /fixed/data; echo made > /shared/made; touch /fixed/no || echo refused",
+            image=image,
+            mounts=(Mount(str(tmp_path / "shared"), "/shared"), Mount(str(tmp_path / "fixed"), "/fixed", readonly=True)),
+        )  # fmt: skip
+        missing = house.run("true", image=image, mounts=(Mount(str(tmp_path / "nothing"), "/x"),))
+    assert house.printed(result) == ["from the machine", "refused"]
+    assert (tmp_path / "shared" / "made").read_text() == "made\n"
+    assert missing.outcome == "error"
+    assert str(tmp_path / "nothing") in missing.reason
+
+
+def test_a_later_attempt_takes_exactly_the_image_of_the_first(
+    house: AgentHouse, image: str, docker_engine: DockerEngine
+) -> None:
+    with docker.APIClient(base_url=docker_engine.address) as client:
+
+        def build(word: str) -> str:
+            made = client.create_container(image, ["true"])
+            changed = client.commit(
+                made["Id"], repository="luotsi-test/moving", tag="1", changes=f"ENV WORD={word}"
+            )
+            client.remove_container(made["Id"])
+            return str(changed["Id"])
+
+        first = build("first")
+        with house.agent():
+            before = house.run("echo $WORD", image="luotsi-test/moving:1")
+            second = build("second")
+            now = house.run("echo $WORD", image="luotsi-test/moving:1")
+            pinned = house.run("echo $WORD", image="luotsi-test/moving:1", image_digest=before.image_digest)
+            client.remove_image(first, force=True)
+            gone = house.run("echo $WORD", image="luotsi-test/moving:1", image_digest=before.image_digest)
+        client.remove_image(second, force=True)
+    assert (before.image_digest, pinned.image_digest) == (first, first)
+    assert [house.printed(result) for result in (before, now, pinned)] == [["first"], ["second"], ["first"]]
+    assert gone.outcome == "error"
+    assert "cannot be had as an earlier attempt of this execution had it" in gone.reason
+
+
+def test_an_output_that_nobody_may_write_leaves_the_container_at_once(house: AgentHouse, image: str) -> None:
+    with house.agent():
+        result = house.run(
+            "mkdir $VH_OUTPUTS_DIR/sub; head -c 3000000 /dev/zero > /tmp/big; chmod 444 /tmp/big",
+            "cp -p /tmp/big $VH_OUTPUTS_DIR/sub/big; while [ -e $VH_OUTPUTS_DIR/sub/big ]; do sleep 0.1; done",
+            "cp -p /tmp/big $VH_OUTPUTS_DIR/sub/big; while [ -e $VH_OUTPUTS_DIR/sub/big ]; do sleep 0.1; done",
+            image=image,
+        )
+    assert [(output.name, output.size) for output in result.outputs] == [("sub/big", 3_000_000)] * 2
+
+
+def test_metadata_of_any_length_is_metadata(house: AgentHouse, image: str) -> None:
+    with house.agent():
+        result = house.run(
+            """python3 -c 'import json; print(json.dumps({"big": "x" * 300_000, "n": float("nan")}))'""",
+            image=image,
+        )
+    assert result.metadata == {"big": "x" * 300_000, "n": None}
+
+
+def test_an_agent_knows_the_engines_machine(house: AgentHouse) -> None:
+    with house.agent():
+        until(lambda: bool(house.web.renewed))
+    told = house.web.renewed[0]
+    assert told.cpus >= 1
+    assert told.memory > 100

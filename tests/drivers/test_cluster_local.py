@@ -21,6 +21,7 @@ from tests.builders import endpoints
 from tests.drivers.cluster_contract import ClusterContract, Kill, Make, gone, only, settle
 from tests.parts.docker_engine import DockerEngine
 from tests.parts.oci_registry import OciRegistry
+from tests.parts.process import PATIENCE
 
 NAME = "shop/churn/prod"
 QUICK = {"drain_seconds": 0.2, "grace_seconds": 2.0, "start_seconds": 20.0, "smoke_seconds": 5.0}
@@ -243,7 +244,7 @@ class TestProcesses(LocalContract):
             ["sleep", "300"], env={"PATH": os.environ["PATH"], "LUOTSI_INSTANCE": "halfmade"}
         )
         assert cluster.observe() == ()
-        assert child.wait(timeout=10) == -signal.SIGKILL
+        assert child.wait(PATIENCE) == -signal.SIGKILL
         assert not half.exists()
 
     def test_one_that_runs_on_but_takes_no_connections_is_replaced(

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tests.builders.gateways import Answer, RunningGateway, running
 from tests.drivers.cluster_contract import gone, settle
 from tests.drivers.test_cluster_local import QUICK, make_with
 from tests.parts.docker_engine import DockerEngine
+from tests.parts.process import PATIENCE
 
 DIGEST = f"sha256:{'a' * 64}"
 
@@ -71,7 +73,7 @@ class Echo(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"5\r\nfirst\r\n")
         self.wfile.flush()
-        self.server.seen.wait(20)  # type: ignore[attr-defined]
+        self.server.seen.wait(PATIENCE)  # type: ignore[attr-defined]
         self.wfile.write(b"6\r\nsecond\r\n0\r\n\r\n")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
@@ -136,7 +138,7 @@ def test_passes_every_method_on(gateway: RunningGateway, method: str) -> None:
 
 
 def test_a_body_without_a_length_is_passed_on(gateway: RunningGateway) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=PATIENCE)
     connection.request("POST", endpoints.PREFIX, body=iter([b"x" * 70_000, b"y"]), encode_chunked=True)
     assert json.loads(connection.getresponse().read())["length"] == 70_001
     connection.close()
@@ -164,7 +166,7 @@ def test_headers_are_ours_theirs_and_nobody_elses(gateway: RunningGateway) -> No
 
 
 def test_an_answer_streams_as_it_comes(gateway: RunningGateway, server: ThreadingHTTPServer) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=PATIENCE)
     connection.request("GET", endpoints.PREFIX, headers={"X-Do": "stream"})
     answer = connection.getresponse()
     assert answer.read(5) == b"first"
@@ -193,6 +195,28 @@ def test_the_longest_prefix_wins(gateway: RunningGateway, file: Path, routed: in
     routes.write(file, [route(routed), inner])
     sent = gateway.ask("POST", f"{endpoints.PREFIX}/inner/x", b"1").json()["headers"]
     assert sent["x-vh-prefix"] == f"{endpoints.PREFIX}/inner"  # type: ignore[index]
+
+
+def test_an_alias_leads_to_the_same_and_is_what_the_endpoint_hears(
+    gateway: RunningGateway, file: Path, routed: int
+) -> None:
+    one = replace(route(routed), aliases=("/shop/churn/live/predict",))
+    routes.write(file, [one])
+    for prefix in one.prefixes:
+        sent = gateway.ask("POST", f"{prefix}/x", b"1").json()["headers"]
+        assert sent["x-vh-prefix"] == prefix  # type: ignore[index]
+
+
+def test_while_an_alias_moves_the_later_one_has_it(gateway: RunningGateway, file: Path, routed: int) -> None:
+    alias = "/shop/churn/live/predict"
+    old = replace(
+        route(free_port(), name="shop/churn/a", prefix="/shop/churn/a/predict"), aliases=(alias,), since=1.0
+    )
+    new = replace(
+        route(routed, name="shop/churn/b", prefix="/shop/churn/b/predict"), aliases=(alias,), since=2.0
+    )
+    routes.write(file, [old, new])
+    assert gateway.ask("POST", alias, b"1").status == 200
 
 
 def test_the_top_lists_what_is_served(gateway: RunningGateway) -> None:

@@ -1,7 +1,6 @@
 """The ledger's rules, the same on SQLite and on PostgreSQL: claims, fences, leases, numbers, one word a context."""
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -39,22 +38,16 @@ from schemas.states import AttemptState, ExecutionState, RunState
 NOW = datetime(2030, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 ENVIRONMENT, OTHER = "0123456789ab", "ba9876543210"
 LEASE = 30.0
+DIGEST = "sha256:" + "0" * 64
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    if request.param == "sqlite":
-        address = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-    else:
-        address = request.getfixturevalue("postgres").fresh()
-    opened = open_ledger(address)
-    migrations.upgrade(opened)
-    with opened.write() as connection:
+@pytest.fixture
+def ledger(ledger: Ledger) -> Ledger:
+    with ledger.write() as connection:
         for identifier, name in ((ENVIRONMENT, "local"), (OTHER, "gpu")):
             agents.ensure_environment(connection, identifier, name, NOW)
         repositories.ensure(connection, "wine", "/repositories/wine.git", "main", NOW)
-    yield opened
-    opened.close()
+    return ledger
 
 
 def repository(ledger: Ledger) -> tuple[str, str]:
@@ -128,6 +121,20 @@ def test_the_claim_is_won_once_and_the_winner_may_ask_again(ledger: Ledger) -> N
         assert executions.by_id(connection, execution_id).state is ExecutionState.STARTED
 
 
+def test_once_the_result_is_there_not_even_the_holder_may_claim_again(ledger: Ledger) -> None:
+    _, attempt = execution(ledger)
+    holder = agent(ledger)
+    with ledger.write() as connection:
+        attempts.claim(connection, attempt, holder, ENVIRONMENT, 1, NOW)
+        attempts.finish(connection, attempt, holder, DIGEST, NOW)
+        before = attempts.find(connection, attempt)
+        with pytest.raises(Refused, match="its result is there"):
+            attempts.claim(connection, attempt, holder, ENVIRONMENT, 2, NOW)
+        assert attempts.find(connection, attempt) == before
+        attempts.finish(connection, attempt, holder, DIGEST, NOW)
+        assert attempts.renew(connection, holder, [attempt], NOW) == [(attempt, Order.GO_ON)]
+
+
 def test_of_many_agents_at_once_one_wins(ledger: Ledger) -> None:
     _, attempt = execution(ledger)
     names = [agent(ledger, f"agent-{number}") for number in range(8)]
@@ -169,7 +176,7 @@ def test_nobody_else_speaks_for_an_attempt(ledger: Ledger) -> None:
         with pytest.raises(Refused):
             attempts.manifest(connection, attempt, thief, said, NOW)
         with pytest.raises(Refused):
-            attempts.finish(connection, attempt, thief, "sha256:" + "0" * 64, NOW)
+            attempts.finish(connection, attempt, thief, DIGEST, NOW)
         assert attempts.renew(connection, thief, [attempt], NOW) == [(attempt, Order.LOST)]
         attempts.manifest(connection, attempt, holder, said, NOW)
         assert attempts.renew(connection, holder, [attempt], NOW) == [(attempt, Order.GO_ON)]
@@ -189,7 +196,7 @@ def test_a_lease_ends_and_what_the_old_holder_says_is_refused(ledger: Ledger) ->
         following = attempts.create(connection, execution_id, ENVIRONMENT, late)
         executions.requeue(connection, execution_id, "lost")
         with pytest.raises(Refused, match="is over"):
-            attempts.finish(connection, attempt, holder, "sha256:" + "0" * 64, late)
+            attempts.finish(connection, attempt, holder, DIGEST, late)
         assert not attempts.end(connection, attempt, AttemptState.COMPLETE, "too late", late)
         assert attempts.find(connection, following).number == 2
 
@@ -273,7 +280,7 @@ def test_observations_count_per_ref_and_remember_what_was_before(ledger: Ledger)
         ]
         assert observations.heads(connection, repository_id) == {}
         assert sorted(observations.fresh_of(connection, rows[1].id)) == ["b" * 40, "c" * 40]
-        assert set(observations.all_seen(connection, repository_id)) == {"a" * 40, "b" * 40, "c" * 40}
+        assert set(observations.heads_ever(connection, repository_id)) == {"a" * 40, "c" * 40}
         observations.handled(connection, [row.id for row in rows], NOW)
         assert observations.repositories_with_unhandled(connection) == []
 
@@ -345,10 +352,10 @@ def test_a_context_has_one_word_and_says_it_once(ledger: Ledger) -> None:
     with ledger.write() as connection:
         assert outbox.say(connection, status("pending", "waiting"), NOW)
         assert not outbox.say(connection, status("pending", "waiting"), NOW)
-        (row,) = outbox.undelivered(connection)
+        (row,) = outbox.undelivered(connection, NOW)
         assert outbox.say(connection, status("success", "done"), NOW + timedelta(seconds=1))
         outbox.delivered(connection, [row], NOW)  # the older word arrived while the newer was written
-        (left,) = outbox.undelivered(connection)
+        (left,) = outbox.undelivered(connection, NOW)
         assert left.description == "done"
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from agent.runtimes import docker as docker_driver
 from agent.runtimes import load
-from agent.runtimes.port import Image, Running, Runtime
+from agent.runtimes.port import Image, Needs, Running, Runtime
 from schemas.errors import Stalled
 from tests.drivers.runtime_contract import AGENT, Case, ImagesContract, RuntimeContract, finish
 from tests.parts.docker_engine import DockerEngine
+from tests.parts.process import PATIENCE
 
 
 class TestDockerRuntime(RuntimeContract, ImagesContract):
@@ -58,6 +59,22 @@ class TestDockerRuntime(RuntimeContract, ImagesContract):
         ended, streams = finish(mine.start("echo reached"))
         assert (ended.exit_code, streams["stdout"]) == (0, b"reached\n")
 
+    def test_the_shell_is_bash_where_the_image_has_it_and_process_1_either_way(
+        self, case: Callable[[], Case], client: docker.APIClient, image: str
+    ) -> None:
+        without = client.create_container(image, ["rm", "-f", "/bin/bash", "/usr/bin/bash"])
+        client.start(without["Id"])
+        client.wait(without["Id"])
+        changed = client.commit(without["Id"])
+        client.remove_container(without["Id"])
+        entries = ['echo "$$ ${BASH:+bash}"', "exit 4"]
+        ended, streams = finish(case().start(*entries))
+        assert (ended.exit_code, streams["stdout"]) == (4, b"1 bash\n")
+        mine = case()
+        mine.image = Image("without-bash", changed["Id"], changed["Id"])
+        ended, streams = finish(mine.start(*entries))
+        assert (ended.exit_code, streams["stdout"]) == (4, b"1 \n")
+
     def test_a_command_that_cannot_be_started_says_why_and_leaves_nothing(
         self, case: Callable[[], Case], client: docker.APIClient
     ) -> None:
@@ -98,7 +115,7 @@ class TestDockerRuntime(RuntimeContract, ImagesContract):
 
     def test_more_memory_than_its_limit_is_named(self, runtime: Runtime, image: str, tmp_path: Path) -> None:
         mine = Case(runtime, runtime.resolve(image, False, print), tmp_path)
-        mine.memory_max = 64
+        mine.needs = Needs(memory_max=64)
         run = mine.start('python3 -c "x = bytearray(600_000_000)"')
         ended, _ = finish(run)
         run.remove()
@@ -141,4 +158,4 @@ def _stop(run: Running, grace: float) -> None:
     waiter = threading.Thread(target=run.wait)
     waiter.start()
     run.stop(grace)
-    waiter.join(60)
+    waiter.join(PATIENCE)

@@ -16,7 +16,7 @@ from agent.runtimes import load, sessions
 from agent.runtimes.port import Running, Runtime
 from schemas.errors import Stalled
 from tests.drivers.runtime_contract import Case, RuntimeContract, finish
-from tests.parts.process import until
+from tests.parts.process import PATIENCE, until
 
 
 class TestProcessRuntime(RuntimeContract):
@@ -114,7 +114,7 @@ def _terminate(run: Running, grace: float = 20) -> None:
     waiter = threading.Thread(target=run.wait)
     waiter.start()
     run.stop(grace)
-    waiter.join(30)
+    waiter.join(PATIENCE)
 
 
 if shutil.which("bwrap"):

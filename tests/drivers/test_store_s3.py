@@ -54,7 +54,7 @@ class TestS3Store(StoreContract):
         store.put("key", b"x")
         mine = {
             name: value
-            for name, value in settings(s3_server, store._bucket).items()
+            for name, value in settings(s3_server, store._errors.bucket).items()
             if "access_key" not in name
         }
         other = connect("s3", mine)

@@ -10,7 +10,10 @@ ADDRESS = "http://cluster.example"
 
 @dataclass
 class ScriptedCluster:
-    """Behaves as `Cluster` promises. `steps` calls pass until a version is healthy; `failing` maps a digest to its reason."""
+    """Behaves as `Cluster` promises. `steps` calls pass until a version is healthy; `failing` maps a digest to its reason.
+
+    `grace`: as many calls of `end` find that something of the name is left.
+    """
 
     name: str = "scripted"
     steps: int = 2
@@ -18,7 +21,9 @@ class ScriptedCluster:
     served: dict[str, Serving] = field(default_factory=dict)
     dead: set[str] = field(default_factory=set)
     calls: list[Serving] = field(default_factory=list)
+    grace: int = 0
     _begun: dict[str, tuple[Serving, int]] = field(default_factory=dict)
+    _ending: dict[str, int] = field(default_factory=dict)
 
     def apply(self, wanted: Serving) -> Applied:
         self.calls.append(wanted)
@@ -45,16 +50,25 @@ class ScriptedCluster:
         return tuple(
             Observed(
                 name, serving.model, serving.stage, serving.version,
-                "" if name in self.dead else serving.digest, ADDRESS + serving.prefix, name not in self.dead, "",
+                "" if name in self.dead else serving.digest, ADDRESS + serving.prefix, name not in self.dead, "", serving.aliases,
             )
             for name, serving in self.served.items()
         )  # fmt: skip
 
     def end(self, name: str) -> bool:
+        if self.runs(name):
+            self._ending[name] = self.grace
         self.served.pop(name, None)
         self._begun.pop(name, None)
         self.dead.discard(name)
+        if self._ending.get(name):
+            self._ending[name] -= 1
+            return False
         return True
+
+    def runs(self, name: str) -> bool:
+        """Whether anything of this name is started or serves, before `end` has asked it to leave."""
+        return name in self.served or name in self._begun
 
     def kill(self, name: str) -> None:
         """What serves there dies."""

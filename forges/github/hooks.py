@@ -1,0 +1,106 @@
+"""Our hook at GitHub: made, repaired, and asked for what it could not bring.
+
+A repository's hook with a token, the App's own hook with an App: https://docs.github.com/rest/repos/webhooks and
+https://docs.github.com/rest/apps/webhooks. GitHub tries each delivery once, and knows of it for three days.
+"""
+
+from typing import Any
+
+from forges.github import reading
+from forges.github.client import Client, described
+from forges.github.reading import Object
+from forges.port import HookState, MissedDelivery
+from schemas.moments import from_text
+from schemas.values import Secret
+
+EVENTS = ("check_run", "check_suite", "issue_comment", "merge_group", "pull_request", "push", "repository")
+OF_APP = "app"
+"""The id of an App's hook: it has only one."""
+MOST_DELIVERIES = 10_000
+"""Deliveries that are looked at, newest first."""
+
+
+def ensure(client: Client, repository: str, url: str, secret: Secret, renew: bool) -> HookState:
+    """See the port. Whether the secret is the right one GitHub does not tell; that there is none, it does."""
+    config = {"url": url, "content_type": "json", "insecure_ssl": "0", "secret": secret.reveal()}
+    if client.credentials.app is not None:
+        with described():
+            there = reading.an_object(client.as_app("GET", "/app/hook/config").json(), "the hook")
+        if _same(there, config) and not renew:
+            return HookState(OF_APP, "kept")
+        client.as_app("PATCH", "/app/hook/config", config)
+        return HookState(OF_APP, "repaired")
+    with described():
+        found = next(_ours(client, repository, url), None)
+    if found is None:
+        wanted = {"name": "web", "active": True, "events": list(EVENTS), "config": config}
+        answer = client.send(repository, "POST", "/hooks", wanted)
+        with described():
+            return HookState(reading.identity(reading.an_object(answer, "the hook")), "created")
+    with described():
+        id, there = reading.identity(found), reading.part(found, "config")
+        events = reading.a_list(found.get("events"), "events")
+        good = reading.flag(found, "active") and ("*" in events or set(EVENTS) <= set(events))
+    if good and _same(there, config) and not renew:
+        return HookState(id, "kept")
+    wanted = {"active": True, "config": config, "add_events": [e for e in EVENTS if "*" not in events]}
+    client.send(repository, "PATCH", f"/hooks/{id}", wanted)
+    return HookState(id, "repaired")
+
+
+def _ours(client: Client, repository: str, url: str) -> Any:
+    for value in client.pages(repository, "/hooks"):
+        hook = reading.an_object(value, "a hook")
+        if (reading.maybe_part(hook, "config") or {}).get("url") == url:
+            yield hook
+
+
+def _same(there: Object, wanted: Object) -> bool:
+    return (
+        there.get("url") == wanted["url"]
+        and there.get("content_type") == "json"
+        and str(there.get("insecure_ssl", "0")) == "0"
+        and bool(there.get("secret"))
+    )
+
+
+def missed(client: Client, repository: str, hook: str, since: str) -> tuple[MissedDelivery, ...]:
+    """See the port. One try that got through is enough, whichever it was."""
+    through: set[str] = set()
+    failed: dict[str, MissedDelivery] = {}
+    app = hook == OF_APP
+    only = _repository_id(client, repository) if app else ""
+    begin = from_text(since).replace(microsecond=0)  # GitHub tells whole seconds
+    path = "/app/hook/deliveries" if app else f"/hooks/{int(hook)}/deliveries"
+    with described():
+        for count, value in enumerate(client.pages(repository, path, app=app)):
+            said = reading.an_object(value, "a delivery")
+            at, delivery = reading.moment(said, "delivered_at"), reading.free(said, "guid", 200)
+            if from_text(at) < begin or count >= MOST_DELIVERIES:
+                break
+            if only and str(said.get("repository_id")) != only:
+                continue
+            code = said.get("status_code")
+            if isinstance(code, int) and 200 <= code < 300:
+                through.add(delivery)
+            else:
+                failed[delivery] = MissedDelivery(
+                    reading.identity(said), delivery, reading.word(said, "event"), at
+                )
+    return tuple(
+        sorted((one for one in failed.values() if one.delivery not in through), key=lambda one: one.at)
+    )
+
+
+def _repository_id(client: Client, repository: str) -> str:
+    value = client.get(repository, "")
+    with described():
+        return reading.identity(reading.an_object(value, "the repository"))
+
+
+def redeliver(client: Client, repository: str, hook: str, one: MissedDelivery) -> None:
+    """See the port."""
+    if hook == OF_APP:
+        client.as_app("POST", f"/app/hook/deliveries/{int(one.id)}/attempts")
+    else:
+        client.send(repository, "POST", f"/hooks/{int(hook)}/deliveries/{int(one.id)}/attempts")
