@@ -8,13 +8,19 @@ from schemas.parse_config import parse_config
 from schemas.repo_config import RepoConfig
 
 
-@lru_cache(maxsize=64)
-def _parsed(text: str) -> RepoConfig:
+@lru_cache(maxsize=256)
+def parsed(text: str) -> RepoConfig:
+    """The config of a file's text."""
     return parse_config(text.encode())
 
 
-def of(ports: Ports, project_id: str, sha: str) -> RepoConfig | None:
-    """The config of a project at a commit; None where the commit has no verdict yet or no readable file."""
+def of(ports: Ports, project_id: str, sha: str, holding: str = "") -> RepoConfig | None:
+    """The config of a project at a commit; None where the commit has no verdict yet or no readable file.
+
+    With `holding` None too where the file's text does not have this word: who asks often parses only what it is about.
+    """
     with ports.ledger.read() as connection:
         verdict = verdicts.of_project(connection, project_id, sha)
-    return None if verdict is None or verdict.text is None else _parsed(verdict.text)
+    if verdict is None or verdict.text is None or holding not in verdict.text:
+        return None
+    return parsed(verdict.text)

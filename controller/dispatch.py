@@ -7,7 +7,8 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 
-from controller.core import order
+from controller import words
+from controller.core import order, plan
 from controller.core.order import Candidate
 from controller.ports import Ports
 from ledger import agents, attempts, executions
@@ -22,20 +23,23 @@ PATIENCE = timedelta(seconds=3)
 
 
 def dispatch(ports: Ports) -> int:
-    """Send the wake-ups that are missing; how many. With Redis away nothing is sent, and nothing is lost."""
+    """Send the wake-ups that are missing and end what was stopped before; how many. With Redis away nothing is sent, and nothing is lost."""
     now = ports.clock()
     alive_since = now - timedelta(seconds=ports.settings.lease)
     with ports.ledger.read() as connection:
         waiting = attempts.waiting(connection)
         free = agents.free_slots(connection, alive_since)
-    _end_stopped(ports, waiting)
+    ended = _end_stopped(ports, waiting)
     specs = {row.id: row for row in waiting if row.stop_at is None}
     if not specs:
-        return 0
+        return ended
     candidates = [
         Candidate(r.id, r.execution_id, r.number, r.environment_id, r.delivery, r.sent_at)
         for r in specs.values()
     ]
+    if ports.settings.maintenance:
+        _rest(ports, candidates)
+        return ended
     try:
         queued = {id: _queued(ports, id) for id in {candidate.environment for candidate in candidates}}
         sends = order.to_send(candidates, queued, free, now, PATIENCE)
@@ -43,9 +47,22 @@ def dispatch(ports: Ports) -> int:
             _send(ports, specs[send.attempt], send.delivery)
     except RedisError as error:
         log.warning("agents cannot be woken: Redis does not answer", reason=str(error))
-        return 0
+        return ended
     _explain(ports, candidates, free)
-    return len(sends)
+    return ended + len(sends)
+
+
+def _rest(ports: Ports, candidates: list[Candidate]) -> None:
+    """Nobody is woken, and who has not been yet is not any more. What was claimed goes on."""
+    try:
+        for environment in {candidate.environment for candidate in candidates}:
+            ports.wakeups.withdraw(environment)
+    except RedisError as error:
+        log.warning("wake-ups cannot be withdrawn: Redis does not answer", reason=str(error))
+    reason = words.resting(ports.settings.maintenance)
+    with ports.ledger.write() as connection:
+        for candidate in candidates:
+            executions.say(connection, candidate.execution, reason)
 
 
 def _queued(ports: Ports, environment: str) -> frozenset[tuple[str, int]]:
@@ -60,7 +77,8 @@ def _send(ports: Ports, row: Any, delivery: int) -> None:
     job = codec.from_json(
         Job,
         {
-            **row.spec,
+            **plan.message(row.spec),
+            "image_digest": row.image_digest,
             "version": VERSION,
             "execution": row.execution_id,
             "attempt": row.id,
@@ -74,8 +92,9 @@ def _send(ports: Ports, row: Any, delivery: int) -> None:
     ports.wakeups.send(row.environment_id, row.execution_id, row.number, delivery, envelope)
 
 
-def _end_stopped(ports: Ports, waiting: list[Any]) -> None:
-    """A stop that was asked for before anybody claimed the attempt ends it here."""
+def _end_stopped(ports: Ports, waiting: list[Any]) -> int:
+    """A stop that was asked for before anybody claimed the attempt ends it here; how many ended."""
+    ended = 0
     for row in waiting:
         if row.stop_at is None:
             continue
@@ -85,6 +104,8 @@ def _end_stopped(ports: Ports, waiting: list[Any]) -> None:
                 executions.end(
                     connection, row.execution_id, ExecutionState.STOPPED, "stopped before it started", now
                 )
+                ended += 1
+    return ended
 
 
 def _explain(ports: Ports, candidates: list[Candidate], free: dict[str, int]) -> None:
@@ -96,7 +117,7 @@ def _explain(ports: Ports, candidates: list[Candidate], free: dict[str, int]) ->
         ahead[candidate.environment] = before + 1
         name = next((e.name for e in ports.settings.environments if e.id == candidate.environment), "?")
         if candidate.environment not in free:
-            reasons[candidate.execution] = f"waiting: no agent of {name} has been heard of lately"
+            reasons[candidate.execution] = f"{words.SILENT}{name} has been heard of lately"
         elif before >= free[candidate.environment]:
             reasons[candidate.execution] = f"waiting for a free slot in {name}; {before} ahead"
         else:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import structlog
+from sqlalchemy.exc import OperationalError
 
-from schemas.errors import LuotsiError
+from schemas.errors import LuotsiError, Stalled, Waiting
 
 log = structlog.get_logger()
 
@@ -28,3 +29,38 @@ def each(items: Iterable[T], act: Callable[[T], bool], on_bug: Callable[[T, Exce
             log.exception("a bug stopped one item", item=str(item)[:120])
             on_bug(item, bug)
     return changed
+
+
+def every(steps: Iterable[Callable[[], int]]) -> int:
+    """Take every step; the sum of what they give.
+
+    What nobody foresaw is logged, and the first such is raised when all steps have been taken. A database that does not
+    answer is raised at once: no other step would fare better.
+    """
+    changed = 0
+    first: Exception | None = None
+    for step in steps:
+        try:
+            changed += step()
+        except OperationalError:
+            raise
+        except Exception as bug:
+            log.exception("a bug stopped one step")
+            first = first or bug
+    if first is not None:
+        raise first
+    return changed
+
+
+def instead(act: Callable[[], T], otherwise: Callable[[Exception], T]) -> T:
+    """What `act` gives; where it cannot ever give it, because of a bug or of what is kept, what `otherwise` gives.
+
+    `Waiting` and `Stalled` pass through: `act` may give it later.
+    """
+    try:
+        return act()
+    except (Waiting, Stalled):
+        raise
+    except Exception as bug:
+        log.exception("a bug stopped one thing")
+        return otherwise(bug)

@@ -6,57 +6,66 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection
 
-from controller import isolate, observe, statuses
+from controller import isolate, observe, statuses, watched
 from controller.core import status
 from controller.git import snapshot
 from controller.git.mirror import Mirror
 from controller.ports import Ports
-from ledger import outbox, repositories, verdicts
+from ledger import observations, outbox, repositories, verdicts
 from ledger.repositories import ProjectRow, RepositoryRow
 from ledger.verdicts import SnapshotRow, VerdictRow
 from schemas import codec
 from schemas.errors import ConfigError, Gone, LuotsiError, Waiting
 from schemas.parse_config import parse_config
 from schemas.repo_config import RepoConfig
-from schemas.values import Problem, Sha
+from schemas.values import Problem, Sha, is_sha
 from stores import keys
 
 log = structlog.get_logger()
 
 CONFIG_LIMIT = 1024 * 1024
 """Bytes of valohai.yaml that are read (design, section 7)."""
-BATCH = 200
+BATCH, MOST = 25, 200
+"""Commits of a turn: each repository's first, up to `MOST`; `BATCH` where fewer repositories wait than that."""
 
 
 def judge(ports: Ports) -> int:
-    """Judge the commits that wait, a batch a turn; how many were."""
+    """Judge commits that wait, a batch a turn, in which the repositories take turns; how many were."""
     with ports.ledger.read() as connection:
-        waiting = verdicts.unjudged(connection, BATCH)
-        known = {repository.id: repository for repository in repositories.watched(connection)}
-        projects = {id: repositories.projects_of(connection, id) for id in known}
+        waiting = verdicts.unjudged(connection, MOST)
+        if not waiting:
+            return 0
+        waiting = waiting[: max(BATCH, len({id for id, _ in waiting}))]
+        known = {repository.id: repository for repository in repositories.watched(connection, ports.forges)}
+    projects = {id: watched.projects(ports, known[id]) for id in {id for id, _ in waiting} & known.keys()}
     mine = [(known[id], projects[id], Sha(sha)) for id, sha in waiting if id in known]
     return isolate.each(
         mine,
         lambda item: _judge(ports, *item),
-        lambda item, bug: _keep(ports, item[0], None, _all(item[1], item[2], f"internal: {bug}")),
+        lambda item, bug: _keep(ports, item[0], item[2], None, _all(item[1], item[2], f"internal: {bug}")),
     )
 
 
 def _judge(ports: Ports, repository: RepositoryRow, projects: list[ProjectRow], sha: Sha) -> bool:
+    with ports.ledger.read() as connection:
+        judged = verdicts.judged_projects(connection, repository.id, sha)
+    projects = [project for project in projects if project.id not in judged]
     mirror = observe.mirror_of(ports, repository)
     kept: SnapshotRow | None = None
     try:
+        if not is_sha(sha):
+            raise Gone(f"{sha[:80]!r} is not the name of a commit")
         kept = _snapshot(ports, repository, mirror, sha)
         found = [_verdict(mirror, project, sha) for project in projects]
     except Gone as error:
-        found = _all(projects, sha, f"vanished: {error.message}")
+        found = _all(projects, sha, f"{observations.VANISHED}{error.message}")
     except ConfigError as error:
         found = _all(projects, sha, error.message, _plain(error.problems))
     except LuotsiError as error:
         # The store is full or away: the commit keeps waiting, and says so where people look.
         _wait(ports, repository, projects, sha, str(error))
         raise
-    _keep(ports, repository, kept, found)
+    _keep(ports, repository, sha, kept, found)
     return True
 
 
@@ -66,8 +75,10 @@ def _all(
     return [VerdictRow(project.id, sha, "error", summary, problems, None) for project in projects]
 
 
-def _keep(ports: Ports, repository: RepositoryRow, kept: SnapshotRow | None, found: list[VerdictRow]) -> None:
-    sha, now = found[0].sha, ports.clock()
+def _keep(
+    ports: Ports, repository: RepositoryRow, sha: Sha, kept: SnapshotRow | None, found: list[VerdictRow]
+) -> None:
+    now = ports.clock()
     with ports.ledger.write() as connection:
         verdicts.keep(connection, repository.id, sha, kept, found, now)
         for verdict in found:
@@ -81,9 +92,14 @@ def _keep(ports: Ports, repository: RepositoryRow, kept: SnapshotRow | None, fou
                 "archive": kept.digest if kept else None,
             }
             statuses.record(connection, repository.id, "verdict", f"{verdict.project_id}-{sha}", body, now)
-    log.info(
-        "judged", repository=repository.name, commit=sha[:7], verdict=found[0].state, why=found[0].summary
-    )
+    for verdict in found:
+        log.info(
+            "judged",
+            repository=repository.name,
+            commit=sha[:7],
+            verdict=verdict.state,
+            why=verdict.summary,
+        )
 
 
 def _wait(ports: Ports, repository: RepositoryRow, projects: list[ProjectRow], sha: Sha, reason: str) -> None:
@@ -151,6 +167,7 @@ def _status(
         status.clip(("neutral: " if neutral else "") + verdict.summary),
         f"{ports.settings.web_address}/r/{repository.name}/commit/{verdict.sha}",
         final=verdict.state != "pending",
+        project_id=verdict.project_id,
     )
 
 

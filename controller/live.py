@@ -6,13 +6,13 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from controller.core.gate import number
 from controller.ports import Ports
 from ledger import executions
 from queues.streams import LogStreams
 from schemas.messages.log import LogRecord
-from schemas.metadata import metadata_of
+from schemas.metadata import Pieces, metadata_of
 from schemas.moments import from_text
+from schemas.ranking import number
 
 
 def follow(ports: Ports) -> int:
@@ -31,14 +31,21 @@ def drain(ports: Ports, attempt_id: str) -> None:
 
 
 def _read(ports: Ports, row: Any) -> bool:
-    streams, cursor, latest, points = LogStreams(ports.redis), row.metrics_read, dict(row.metadata), []
+    """Read on from where the ledger is. A metadata line of which only the beginning came is read again with its end."""
+    latest, points, pieces, cursor = dict(row.metadata), [], Pieces(), row.metrics_read
+    before = cursor
     try:
-        for records, last in _batches(streams, row, cursor):
-            cursor = last
+        for identifier, records in _entries(LogStreams(ports.redis), row, cursor):
+            was_begun = pieces.is_begun
             for record in records:
-                found = _found(record)
+                found = _found(pieces, record)
                 latest |= found
                 points += list(_points(record, found))
+            if not pieces.is_begun:
+                cursor = identifier
+            elif not was_begun or any(_ends(record) for record in records):
+                cursor = before
+            before = identifier
     except RedisError:
         return False
     if cursor == row.metrics_read:
@@ -50,17 +57,18 @@ def _read(ports: Ports, row: Any) -> bool:
     return True
 
 
-def _batches(streams: LogStreams, row: Any, after: str) -> Iterator[tuple[list[LogRecord], str]]:
-    while True:
-        records, last = streams.read(row.environment_id, row.id, after=after)
-        if last == after:
-            return
-        yield records, last
-        after = last
+def _entries(streams: LogStreams, row: Any, after: str) -> Iterator[tuple[str, list[LogRecord]]]:
+    while entries := streams.entries(row.environment_id, row.id, after=after):
+        yield from entries
+        after = entries[-1][0]
 
 
-def _found(record: LogRecord) -> dict[str, Any]:
-    return metadata_of(record.message) if record.stream == "stdout" and not record.more else {}
+def _ends(record: LogRecord) -> bool:
+    return record.stream == "stdout" and not record.more
+
+
+def _found(pieces: Pieces, record: LogRecord) -> dict[str, Any]:
+    return metadata_of(pieces.add(record.message, record.more)) if record.stream == "stdout" else {}
 
 
 def _points(record: LogRecord, found: dict[str, Any]) -> Iterator[tuple[str, int, float, datetime]]:

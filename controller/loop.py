@@ -7,14 +7,19 @@ in the next turn by the same code; there is no second path for recovery.
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from controller import (
     advance,
+    concurrency,
     decide,
+    deploying,
     dispatch,
+    isolate,
     judge,
     live,
     observe,
@@ -22,13 +27,19 @@ from controller import (
     promotions,
     report,
     results,
+    schedules,
     serve,
 )
+from controller.forge import showing
+from controller.forge import talk as forge_talk
+from controller.git import address as addresses
 from controller.git import watch
 from controller.ports import Ports
-from ledger import agents, attempts, registry, repositories
+from controller.pulls import events as forge_events
+from controller.pulls import trust as pull_trust
+from ledger import agents, attempts, deployments, registry, repositories
 from queues import wake
-from schemas.errors import LuotsiError
+from schemas.errors import ConfigError, LuotsiError
 
 log = structlog.get_logger()
 
@@ -60,15 +71,27 @@ class Hints:
 
 
 def prepare(ports: Ports) -> None:
-    """Record what the settings name: environments and repositories. Run once at the start, and when settings change."""
+    """Record what the settings name: environments and repositories. Run once at the start, and when settings change.
+
+    Raises `ConfigError`, and changes nothing, where two entries are one repository.
+    """
     now = ports.clock()
     with ports.ledger.write() as connection:
+        # First, so that a name that is gone leaves its history to the new name of the same address.
+        repositories.retire(connection, {watched.name for watched in ports.settings.repositories}, now)
         for environment in ports.settings.environments:
             agents.ensure_environment(connection, environment.id, environment.name, now)
         for watched in ports.settings.repositories:
             branch = watched.default_branch or "main"
-            repositories.ensure(connection, watched.name, watched.address, branch, now)
-        repositories.retire(connection, {watched.name for watched in ports.settings.repositories}, now)
+            repositories.ensure(
+                connection,
+                watched.name,
+                watched.address,
+                branch,
+                now,
+                watched.roots,
+                repositories.AtForge(watched.forge, watched.slug, addresses.spelling(watched.address)),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +103,86 @@ class Turn:
 
 
 def turn(ports: Ports, hinted: set[str]) -> Turn:
-    """One whole turn. Taking another one when nothing happened changes nothing."""
-    hinted = hinted | operators.handle(ports)
+    """One whole turn, forges too. Taking another one when nothing happened changes nothing."""
+    heard = forge_talk.listen(ports)
+    taken = act(ports, hinted | heard)
+    return Turn(len(heard) + taken.changed + forge_talk.speak(ports), taken.live)
+
+
+def act(ports: Ports, hinted: set[str]) -> Turn:
+    """A turn without what waits for forges: they may be slow, and nobody else waits for them.
+
+    A step that meets what nobody foresaw keeps none of the others back. It is raised when all have been taken.
+    """
+    hinted = hinted | operators.handle(ports) | forge_events.to_look_at(ports)
     steps: tuple[Callable[[Ports], int], ...] = (
         lambda ports: observe.look(ports, hinted),
+        forge_events.see,
         judge.judge,
+        pull_trust.review,
         decide.decide,
+        forge_events.decide,
+        schedules.fire,
         results.collect,
-        advance.advance,
+        _advance,
         promotions.promote,
         dispatch.dispatch,
         serve.serve,
+        deploying.serve,
+        showing.show,
         report.report,
         report.put_records,
+        _follow,
     )
-    changed = sum(step(ports) for step in steps)
-    live.follow(ports)
+    changed = isolate.every(partial(step, ports) for step in steps)
     with ports.ledger.read() as connection:
-        under_way = attempts.any_live(connection) or registry.any_moving(connection)
+        under_way = (
+            attempts.any_live(connection)
+            or registry.any_moving(connection)
+            or deployments.any_moving(connection)
+        )
     return Turn(changed, under_way)
 
 
-def run(ports: Ports) -> None:
-    """Take turns until `ports.stopping` is set."""
-    prepare(ports)
+def _follow(ports: Ports) -> int:
+    """What was read changes nothing that another turn could go on with."""
+    live.follow(ports)
+    return 0
+
+
+def _advance(ports: Ports) -> int:
+    held = concurrency.hold(ports)
+    return held.changed + advance.advance(ports, held.runs | pull_trust.resting(ports))
+
+
+class Newer(Protocol):
+    """Where other parts come from when the settings have changed."""
+
+    def fresh(self, ports: Ports) -> Ports | None:
+        """The parts for the settings as they are now, with the same ledger and the rest; None: nothing has changed."""
+        ...
+
+    def taken(self) -> None:
+        """What `fresh` gave last is in use."""
+        ...
+
+    def refused(self, reason: str) -> None:
+        """What `fresh` gave last cannot be taken up: the parts of before go on."""
+        ...
+
+
+def _begin(ports: Ports, newer: Newer | None) -> None:
+    try:
+        prepare(ports)
+    except ConfigError as error:
+        if newer is not None:
+            newer.refused(str(error))
+        raise
+
+
+def run(ports: Ports, newer: Newer | None = None) -> None:
+    """Take turns until `ports.stopping` is set, each with the settings as `newer` has them by then."""
+    _begin(ports, newer)
     hints = Hints()
 
     def on_file_event(name: str) -> None:
@@ -111,21 +190,64 @@ def run(ports: Ports) -> None:
         wake.wake(ports.redis)
 
     watcher = watch.RefWatch(on_file_event)
+    talk = forge_talk.Talk(ports, on_file_event)
+    talk.start()
     log.info("watching", repositories=[watched.name for watched in ports.settings.repositories])
     pending: set[str] = set()
+    change = _Change(newer) if newer is not None else None
     try:
         while not ports.stopping.is_set():
+            if change is not None and (fresh := change.take(ports)) is not None:
+                for gone in {one.name for one in ports.settings.repositories}.difference(
+                    one.name for one in fresh.settings.repositories
+                ):
+                    watcher.remove(gone)
+                ports = fresh
+                talk.use(ports)
             for watched in ports.settings.repositories:
                 watcher.add(watched.name, watched.address)
             pending |= hints.take()
             try:
-                taken = turn(ports, pending)
+                taken = act(ports, pending)
                 pending = set()
+                if taken.changed:
+                    talk.wake()
             except (LuotsiError, SQLAlchemyError) as error:
                 # The ledger itself does not answer: nothing can be decided, nothing is lost.
                 log.error("a turn could not be finished", reason=str(error))
                 taken = Turn(0, live=False)
+            except Exception:  # what the other steps did is done
+                log.exception("a bug stopped a part of a turn")
+                pending, taken = set(), Turn(0, live=True)
             pause = BUSY if taken.changed else LIVE if taken.live else QUIET
-            wake.wait(ports.redis, pause, stop=ports.stopping)
+            if wake.wait(ports.redis, pause, stop=ports.stopping):
+                talk.wake()
     finally:
         watcher.stop()
+        talk.stop()
+
+
+@dataclass(slots=True)
+class _Change:
+    """Other parts on their way: the ledger has to take what they name first."""
+
+    newer: Newer
+    waiting: Ports | None = None
+
+    def take(self, ports: Ports) -> Ports | None:
+        """The parts to go on with, if there are others and the ledger has taken them."""
+        self.waiting = fresh = self.newer.fresh(ports) or self.waiting
+        if fresh is None:
+            return None
+        try:
+            prepare(fresh)
+        except ConfigError as error:
+            self.waiting = None
+            self.newer.refused(str(error))
+            return None
+        except (LuotsiError, SQLAlchemyError) as error:
+            log.error("the settings cannot be taken up yet", reason=str(error))
+            return None
+        self.waiting = None
+        self.newer.taken()
+        return fresh

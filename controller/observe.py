@@ -8,12 +8,17 @@ from datetime import timedelta
 
 import structlog
 
-from controller.git import watch
+from controller import isolate
+from controller.core.events import BRANCHES, TAGS
+from controller.git import sight, watch
+from controller.git.looks import Answer
 from controller.git.mirror import CommitInfo, Mirror, TagInfo
+from controller.git.sight import Seen
 from controller.ports import Ports
 from ledger import observations, repositories
 from ledger.observations import SeenCommit, SeenTag
 from ledger.repositories import RepositoryRow
+from queues import wake
 from schemas.errors import LuotsiError
 from schemas.values import RefName, Sha
 
@@ -27,56 +32,97 @@ def mirror_of(ports: Ports, repository: RepositoryRow) -> Mirror:
 
 
 def look(ports: Ports, hinted: set[str]) -> int:
-    """Look at every repository that is due or hinted at (by name); how many of them had moved."""
+    """Look at every repository that is due or hinted at (by name); how many of them had moved.
+
+    Looks go on side by side, in threads; what they saw is recorded here. One that hangs is recorded in a later turn.
+    """
     with ports.ledger.read() as connection:
-        watched = repositories.watched(connection)
+        watched = {row.id: row for row in repositories.watched(connection, ports.forges)}
     interval = timedelta(seconds=ports.settings.poll_interval)
-    due = hinted.union(watch.due({row.name: row.tried_at for row in watched}, ports.clock(), interval))
-    return sum(_look(ports, repository) for repository in watched if repository.name in due)
-
-
-def _look(ports: Ports, repository: RepositoryRow) -> bool:
-    try:
-        moved = _observe(ports, repository)
-    except LuotsiError as error:
+    due = watch.due({row.name: row.tried_at for row in watched.values()}, ports.clock(), interval)
+    names = hinted.union(due)
+    ports.looks.on_late = lambda: wake.wake(ports.redis)
+    moved = isolate.each(
+        [row for row in watched.values() if row.name in names],
+        lambda row: _ask(ports, row, again=row.name in hinted),
+        lambda row, bug: _in_trouble(ports, row, f"internal: {bug}"),
+    )
+    quiet: list[str] = []
+    for answers in ports.looks.answers():
+        moved += isolate.each(
+            [(watched[answer.name], answer) for answer in answers if answer.name in watched],
+            lambda item: _take(ports, *item, quiet),
+            lambda item, bug: _in_trouble(ports, item[0], f"internal: {bug}"),
+        )
+    if quiet:
         with ports.ledger.write() as connection:
-            news = repositories.looked(connection, repository.id, str(error), ports.clock())
-        if news:
-            log.warning("the repository cannot be looked at", repository=repository.name, reason=str(error))
-        return False
-    with ports.ledger.write() as connection:
-        if repositories.looked(connection, repository.id, None, ports.clock()) and repository.trouble:
-            log.info("the repository can be looked at again", repository=repository.name)
+            repositories.all_well(connection, quiet, ports.clock())
     return moved
 
 
-def _observe(ports: Ports, repository: RepositoryRow) -> bool:
-    mirror = mirror_of(ports, repository)
-    present = mirror.look()
-    branches = {ref: sha for ref, sha in present.items() if ref.startswith("refs/heads/")}
+def _ask(ports: Ports, repository: RepositoryRow, again: bool) -> bool:
+    def see() -> Seen | None:
+        last = ports.sights.get(repository.id) if repository.baseline_at is not None else None
+        return sight.see(mirror_of(ports, repository), last)
+
+    ports.looks.ask(repository.id, *sight.lane(repository.address), see, again)
+    return False
+
+
+def _take(ports: Ports, repository: RepositoryRow, answer: Answer[Seen | None], quiet: list[str]) -> bool:
+    """Record a look. One that brought nothing new joins the `quiet`, which are recorded together."""
+    try:
+        if answer.error is not None:
+            raise answer.error
+        moved = answer.value is not None and _observe(ports, repository, answer.value)
+    except LuotsiError as error:
+        _in_trouble(ports, repository, str(error))
+        return False
+    if repository.trouble is None:
+        quiet.append(repository.id)
+        return moved
+    with ports.ledger.write() as connection:
+        repositories.looked(connection, repository.id, None, ports.clock())
+    log.info("the repository can be looked at again", repository=repository.name)
+    return moved
+
+
+def _in_trouble(ports: Ports, repository: RepositoryRow, reason: str) -> None:
+    with ports.ledger.write() as connection:
+        news = repositories.looked(connection, repository.id, reason, ports.clock())
+    if news:
+        log.warning("the repository cannot be looked at", repository=repository.name, reason=reason)
+
+
+def _observe(ports: Ports, repository: RepositoryRow, seen: Seen) -> bool:
+    # The mirror says what tags lead to: a look sees tag objects, the ledger holds commits.
+    tags = {f"{TAGS}{tag.name}": tag.target for tag in seen.tags}
+    now = {ref: sha for ref, sha in seen.listing.refs.items() if ref.startswith(BRANCHES)} | tags
     with ports.ledger.read() as connection:
         known = observations.heads(connection, repository.id)
-    changes: dict[str, str | None] = {ref: sha for ref, sha in branches.items() if known.get(ref) != sha}
-    changes |= {ref: None for ref in known if ref not in branches}
-    tags_moved = _tags(present) != _tags(mirror.refs())
-    if not changes and not tags_moved and repository.baseline_at is not None:
-        return False
-    mirror.fetch()
-    # What the fetch brought counts, not what the look saw: a ref may have moved between the two.
-    branches = {ref: sha for ref, sha in mirror.refs().items() if ref.startswith("refs/heads/")}
-    changes = {ref: sha for ref, sha in branches.items() if known.get(ref) != sha}
-    changes |= {ref: None for ref in known if ref not in branches}
-    return _record(ports, repository, mirror, changes)
+    changes: dict[str, str | None] = {ref: sha for ref, sha in now.items() if known.get(ref) != sha}
+    changes |= {ref: None for ref in known if ref not in now}
+    moved = _record(ports, repository, seen, changes, known)
+    ports.sights[repository.id] = seen.sight
+    return moved
 
 
-def _record(ports: Ports, repository: RepositoryRow, mirror: Mirror, changes: dict[str, str | None]) -> bool:
-    tags = [_tag(tag) for tag in mirror.tags()]
+def _record(
+    ports: Ports,
+    repository: RepositoryRow,
+    seen: Seen,
+    changes: Mapping[str, str | None],
+    observed: Mapping[str, str],
+) -> bool:
+    tags = [_tag(tag) for tag in seen.tags]
     baseline = repository.baseline_at is None
-    fresh = _fresh(ports, repository, mirror, changes, baseline)
-    branch = (mirror.default_branch() or "").removeprefix("refs/heads/")
+    known = _known(ports, repository, changes, observed)
+    owing = {r: s for r, s in changes.items() if r not in known}
+    fresh = _fresh(ports, repository, owing, baseline)
+    branch = (seen.listing.default or "").removeprefix(BRANCHES)
     now = ports.clock()
     with ports.ledger.write() as connection:
-        observations.observe(connection, repository.id, changes, fresh, now, baseline=baseline)
+        observations.observe(connection, repository.id, changes, fresh, now, baseline=baseline, known=known)
         moved = observations.observe_tags(connection, repository.id, tags, now)
         if branch and branch != repository.default_branch:
             repositories.default_branch(connection, repository.id, branch)
@@ -85,33 +131,67 @@ def _record(ports: Ports, repository: RepositoryRow, mirror: Mirror, changes: di
     return bool(changes or moved)
 
 
-def _fresh(
-    ports: Ports, repository: RepositoryRow, mirror: Mirror, changes: dict[str, str | None], baseline: bool
-) -> list[SeenCommit]:
-    """Commits that are owed a verdict: at the baseline its tips only, later all that is reachable and new."""
-    heads = {ref: Sha(sha) for ref, sha in changes.items() if sha is not None}
-    if baseline:
-        return _distinct(_seen(mirror.commit(sha), ref) for ref, sha in heads.items())
+def _known(
+    ports: Ports, repository: RepositoryRow, changes: Mapping[str, str | None], observed: Mapping[str, str]
+) -> set[str]:
+    """Tags that the registry saw before tags were events here: they start nothing."""
+    asked = [ref for ref in changes if ref.startswith(TAGS) and ref not in observed]
+    if not asked:
+        return set()
     with ports.ledger.read() as connection:
-        hide = {Sha(sha) for sha in observations.all_seen(connection, repository.id)}
-    found: list[SeenCommit] = []
+        seen = observations.tags_seen(connection, repository.id)
+    return {
+        f"{TAGS}{name}"
+        for name, target in seen.items()
+        if f"{TAGS}{name}" not in observed and changes.get(f"{TAGS}{name}") == target
+    }
+
+
+def _fresh(
+    ports: Ports, repository: RepositoryRow, changes: Mapping[str, str | None], baseline: bool
+) -> list[SeenCommit]:
+    """Commits that are owed a verdict: at the baseline the branches' tips only, later all that is reachable and new.
+
+    A ref's own commit is owed one wherever it lies: a branch or tag that is put on an old commit asks for runs there.
+    """
+    heads = {ref: Sha(sha) for ref, sha in changes.items() if sha is not None}
+    if not heads:
+        return []
+    mirror = mirror_of(ports, repository)
+    if baseline:
+        return _first(
+            _seen(mirror.commit(sha), ref) for ref, sha in heads.items() if ref.startswith(BRANCHES)
+        )
+    with ports.ledger.read() as connection:
+        hide = [Sha(sha) for sha in observations.heads_ever(connection, repository.id)]
+    walked = {info.sha: info for info in mirror.new_commits(heads.values(), hide)}
+    brought: dict[Sha, str] = {}
     for ref, sha in heads.items():
-        walked = mirror.new_commits([sha], hide)
-        found.extend(_seen(info, ref) for info in walked)
-        hide.update(info.sha for info in walked)
-    return found
+        reached = [sha]
+        while reached:
+            one = reached.pop()
+            if one in walked and one not in brought:
+                brought[one] = ref
+                reached.extend(walked[one].parents)
+    found = [_seen(info, brought[sha]) for sha, info in walked.items()]
+    return _first([*found, *(_seen(mirror.commit(sha), ref) for ref, sha in heads.items())])
 
 
-def _distinct(commits: Iterable[SeenCommit]) -> list[SeenCommit]:
-    return list({commit.sha: commit for commit in commits}.values())
+def seen_commit(mirror: Mirror, sha: Sha, ref: RefName) -> SeenCommit:
+    """A commit as an event names it. Raises `Gone` when the mirror does not have it."""
+    return _seen(mirror.commit(sha), ref)
+
+
+def _first(commits: Iterable[SeenCommit]) -> list[SeenCommit]:
+    """Each commit once, with the ref that brought it first."""
+    found: dict[str, SeenCommit] = {}
+    for commit in commits:
+        found.setdefault(commit.sha, commit)
+    return list(found.values())
 
 
 def _seen(info: CommitInfo, ref: str) -> SeenCommit:
     return SeenCommit(info.sha, RefName(ref), info.author, info.subject, info.message, info.committed_at)
-
-
-def _tags(refs: Mapping[RefName, Sha]) -> dict[RefName, Sha]:
-    return {ref: sha for ref, sha in refs.items() if ref.startswith("refs/tags/")}
 
 
 def _tag(tag: TagInfo) -> SeenTag:

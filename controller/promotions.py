@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
-from controller import configs, isolate, observe, sources, statuses
+from controller import configs, isolate, observe, sources, statuses, wanted
 from controller.core import promote as core
 from controller.core import status
 from controller.core.promote import (
@@ -20,13 +20,12 @@ from controller.core.promote import (
     RefusedTag,
     RegistryState,
     StageState,
-    Tag,
     Waits,
 )
 from controller.git.mirror import Mirror
 from controller.ports import Ports
 from ledger import audit, observations, outbox, registry, repositories
-from ledger.registry import Bound, PromotionRow
+from ledger.registry import Bound, Candidate, PromotionRow
 from ledger.repositories import ProjectRow, RepositoryRow
 from schemas import moments
 from schemas.errors import ConfigError
@@ -36,13 +35,15 @@ from schemas.values import Sha
 
 log = structlog.get_logger()
 
+STEP = "promotions"
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
     """A repository's registry as one turn sees it."""
 
     repository: RepositoryRow
-    project: ProjectRow
+    projects: tuple[ProjectRow, ...]
     mirror: Mirror
     rows: dict[str, Any]
     """Tag object -> its observation."""
@@ -53,60 +54,70 @@ class Scene:
 
 
 def promote(ports: Ports) -> int:
-    """Judge tags, bind versions and start promotions, a repository at a time; how many repositories changed."""
+    """Judge tags, bind versions and start promotions, a repository at a time; how many repositories changed.
+
+    One whose tags all have what they ask for is passed over until a tag, a version or a promotion of it changes.
+    """
+    now = ports.clock()
     with ports.ledger.read() as connection:
-        watched = repositories.watched(connection)
-    return isolate.each(watched, lambda row: _repository(ports, row), lambda row, bug: None)
+        standing = {
+            id: basis
+            for id, basis in registry.standing(connection).items()
+            if not ports.unchanged.still((STEP, id), basis, now)
+        }
+        rows = (
+            [row for row in repositories.watched(connection, ports.forges) if row.id in standing]
+            if standing
+            else []
+        )
+
+    def act(row: RepositoryRow) -> bool:
+        if _repository(ports, row):
+            return True
+        if wanted.is_settled(ports, row.id):
+            ports.unchanged.rest((STEP, row.id), standing[row.id], now)
+        return False
+
+    return isolate.each(rows, act, lambda row, bug: None)
 
 
 def _repository(ports: Ports, repository: RepositoryRow) -> bool:
     with ports.ledger.read() as connection:
         rows = registry.tags(connection, repository.id)
-        project = repositories.projects_of(connection, repository.id)[0]
-    if not rows:
-        return False
     mirror = observe.mirror_of(ports, repository)
     changed = _judge_tags(ports, repository, mirror, rows)
-    with ports.ledger.read() as connection:
-        rows = registry.tags(connection, repository.id)
-        bound = registry.bound(connection, repository.id)
-        head = observations.heads(connection, repository.id).get(f"refs/heads/{repository.default_branch}")
-    accepted = [_tag(row) for row in rows if row.decision == "accepted"]
-    scene = Scene(
-        repository,
-        project,
-        mirror,
-        {row.tag_object: row for row in rows},
-        core.registry_state(accepted),
-        bound,
-        head,
-    )
+    scene = scene_of(ports, repository)
     changed |= _bind_versions(ports, scene)
     return changed | _start_promotions(ports, scene)
 
 
-def _tag(row: Any) -> Tag:
-    return Tag(
-        row.name,
-        row.tag_object,
-        row.target,
-        row.annotated,
-        row.tagged_at,
-        row.tagger,
-        row.message,
-        row.committed_at,
+def scene_of(ports: Ports, repository: RepositoryRow) -> Scene:
+    """A repository's registry as it is now: the state that the accepted tags add up to."""
+    with ports.ledger.read() as connection:
+        rows = registry.tags(connection, repository.id)
+        projects = tuple(repositories.projects_of(connection, repository.id))
+        bound = registry.bound(connection, repository.id)
+        head = observations.heads(connection, repository.id).get(f"refs/heads/{repository.default_branch}")
+    return Scene(
+        repository,
+        projects,
+        observe.mirror_of(ports, repository),
+        {row.tag_object: row for row in rows},
+        core.registry_state(wanted.tag(row) for row in rows if row.decision == "accepted"),
+        bound,
+        head,
     )
 
 
 def _judge_tags(ports: Ports, repository: RepositoryRow, mirror: Mirror, rows: list[Any]) -> bool:
-    open_rows = [row for row in rows if row.decision in (None, "waiting")]
+    open_rows = [row for row in rows if row.decision in wanted.OPEN]
     if not open_rows:
         return False
-    accepted = tuple(_tag(row) for row in rows if row.decision == "accepted")
-    reachable = {row.tag_object: _protected(ports, repository, mirror, row.target) for row in open_rows}
+    accepted = tuple(wanted.tag(row) for row in rows if row.decision == "accepted")
+    reachable = {row.tag_object: is_protected(ports, repository, mirror, row.target) for row in open_rows}
     changed = False
     for protected in (True, False):
-        tags = [_tag(row) for row in open_rows if reachable[row.tag_object] is protected]
+        tags = [wanted.tag(row) for row in open_rows if reachable[row.tag_object] is protected]
         for tag, decision in core.judge(tags, Facts(accepted, None, protected), ports.clock()):
             row = next(row for row in open_rows if (row.name, row.tag_object) == (tag.name, tag.tag_object))
             changed |= _keep(ports, repository, row, decision)
@@ -115,7 +126,7 @@ def _judge_tags(ports: Ports, repository: RepositoryRow, mirror: Mirror, rows: l
     return changed
 
 
-def _protected(ports: Ports, repository: RepositoryRow, mirror: Mirror, target: str) -> bool:
+def is_protected(ports: Ports, repository: RepositoryRow, mirror: Mirror, target: str) -> bool:
     """Whether a protected branch contains the commit. Which are protected the settings say, never the commit."""
     watched = next((w for w in ports.settings.repositories if w.name == repository.name), None)
     names = (watched.protected if watched else ()) or (repository.default_branch,)
@@ -182,22 +193,15 @@ def _bind_versions(ports: Ports, scene: Scene) -> bool:
             if not version.named or not version.registered or (model.model, version.version) in scene.bound:
                 continue
             row = scene.rows[version.tag.tag_object]
-            words = ""
-            try:
-                rule = _model_at(ports, scene, model.model, version.target)
-                made = sources.find(ports, scene.project, rule, version.target)
-                if made is None:
-                    words = sources.ask(ports, scene.repository, scene.project, rule, version.target)
-            except ConfigError as error:
-                made, words = None, str(error)
+            project, made, words = _source(ports, scene, model.model, version.target, version.tag.name)
             with ports.ledger.write() as connection:
-                if made is None:
+                if project is None or made is None:
                     changed |= registry.decide_tag(connection, row.id, "accepted", words)
                     continue
                 now = ports.clock()
                 bound = registry.bind(
                     connection,
-                    scene.project.id,
+                    project.id,
                     row,
                     model.model,
                     version.version,
@@ -214,6 +218,18 @@ def _bind_versions(ports: Ports, scene: Scene) -> bool:
     return changed
 
 
+def _source(
+    ports: Ports, scene: Scene, name: str, sha: str, tag: str
+) -> tuple[ProjectRow | None, Candidate | None, str]:
+    """The project of a version and the execution that made it; where there is none yet, the sentence for the tag."""
+    try:
+        project, rule = model_at(ports, scene, name, sha)
+        made = sources.find(ports, project, rule, sha)
+        return project, made, "" if made else sources.ask(ports, scene.repository, project, rule, sha, tag)
+    except ConfigError as error:
+        return None, None, str(error)
+
+
 def _record_version(connection: Any, scene: Scene, bound: Bound, now: datetime) -> None:
     body = {
         "project": bound.project_id,
@@ -227,12 +243,26 @@ def _record_version(connection: Any, scene: Scene, bound: Bound, now: datetime) 
     statuses.record(connection, scene.repository.id, "version", bound.id, body, now)
 
 
-def _model_at(ports: Ports, scene: Scene, name: str, sha: str) -> Model:
-    config = configs.of(ports, scene.project.id, sha)
-    rule = next((model for model in config.models if model.name == name), None) if config else None
-    if rule is None:
-        raise ConfigError(f"the tagged commit {sha[:7]} has no model item named {name}")
-    return rule
+def model_at(ports: Ports, scene: Scene, name: str, sha: str) -> tuple[ProjectRow, Model]:
+    """The project and the model item that a tag's artifact means: `churn`, or with its folder `models/eu:churn`."""
+    folder, _, plain = name.rpartition(":")
+    found = [
+        (project, model)
+        for project in scene.projects
+        if folder in ("", project.root) and (config := configs.of(ports, project.id, sha)) is not None
+        for model in config.models
+        if model.name == plain
+    ]
+    if not found:
+        where = f" in {folder}" if folder else ""
+        raise ConfigError(f"the tagged commit {sha[:7]} has no model item named {plain}{where}")
+    if len(found) > 1:
+        folders = ", ".join(project.root or "the top" for project, _ in found)
+        raise ConfigError(
+            f"several folders have a model named {plain}: {folders}",
+            hint=f"Say which in the tag: `FOLDER={plain}@v1.0.0`.",
+        )
+    return found[0]
 
 
 def _start_promotions(ports: Ports, scene: Scene) -> bool:
@@ -240,18 +270,18 @@ def _start_promotions(ports: Ports, scene: Scene) -> bool:
     with ports.ledger.read() as connection:
         rows = registry.promotions_of(connection, scene.repository.id)
     known = {(row.tag_object, row.stage): row for row in rows}
-    wanted: set[str] = set()
+    asked: set[str] = set()
     changed = False
     for model in scene.state.values():
         for stage in model.stages.values():
             row = known.get((stage.tag.tag_object, stage.stage))
             bound = scene.bound.get((model.model, stage.version.version))
             if row is not None:
-                wanted.add(row.id)
+                asked.add(row.id)
                 changed |= _revive(ports, row)
             elif bound is not None:
                 started = _start(ports, scene, stage, bound)
-                wanted |= started
+                asked |= started
                 changed |= bool(started)
             else:
                 words = (
@@ -260,14 +290,14 @@ def _start_promotions(ports: Ports, scene: Scene) -> bool:
                 with ports.ledger.write() as connection:
                     tag_id = scene.rows[stage.tag.tag_object].id
                     changed |= registry.decide_tag(connection, tag_id, "accepted", words)
-    return _supersede(ports, [row for row in rows if row.id not in wanted]) or changed
+    return _supersede(ports, [row for row in rows if row.id not in asked]) or changed
 
 
 def _start(ports: Ports, scene: Scene, stage: StageState, bound: Bound) -> set[str]:
     row = scene.rows[stage.tag.tag_object]
     try:
-        model = _model_at(ports, scene, bound.model, bound.sha)
-        rule = _policy(ports, scene, model, stage.stage)
+        project, model = model_at(ports, scene, bound.model, bound.sha)
+        rule = policy(ports, scene, project, model, stage.stage)
         if model.endpoint is None or model.file is None:
             raise ConfigError(f"the model {model.name} names no endpoint and file: nothing can serve it")
         if rule.cluster not in ports.clusters:
@@ -290,10 +320,10 @@ def _start(ports: Ports, scene: Scene, stage: StageState, bound: Bound) -> set[s
     return {promotion}
 
 
-def _policy(ports: Ports, scene: Scene, model: Model, stage: str) -> Stage:
+def policy(ports: Ports, scene: Scene, project: ProjectRow, model: Model, stage: str) -> Stage:
     """The stage as the default branch's file has it; its requirements and the tagged commit's together, never fewer."""
     here = model.stages.get(stage)
-    main = configs.of(ports, scene.project.id, scene.head) if scene.head else None
+    main = configs.of(ports, project.id, scene.head) if scene.head else None
     there = next((m.stages.get(stage) for m in main.models if m.name == model.name), None) if main else None
     chosen = there or here
     if chosen is None:
@@ -329,30 +359,3 @@ def _supersede(ports: Ports, rows: list[PromotionRow]) -> bool:
             )  # fmt: skip
         changed = True
     return changed
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the accepted tags ask for now: promotions by id, and every (model, stage) that is not empty.
-
-    A stage can be there without its promotion: its version is not bound yet, or cannot be served. Only `!` empties one.
-    """
-
-    promotions: frozenset[str]
-    stages: frozenset[tuple[str, str]]
-
-
-def wanted_promotions(ports: Ports, repository_id: str) -> Wanted:
-    """What the accepted tags of a repository ask for."""
-    with ports.ledger.read() as connection:
-        rows = registry.tags(connection, repository_id)
-        known = {
-            (row.tag_object, row.stage): row.id for row in registry.promotions_of(connection, repository_id)
-        }
-    state = core.registry_state([_tag(row) for row in rows if row.decision == "accepted"])
-    stages = [(model.model, stage) for model in state.values() for stage in model.stages.values()]
-    keys = [(stage.tag.tag_object, stage.stage) for _, stage in stages]
-    return Wanted(
-        frozenset(known[key] for key in keys if key in known),
-        frozenset((model, stage.stage) for model, stage in stages),
-    )

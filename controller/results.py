@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from controller import isolate, live, statuses
+from controller import data, isolate, live, statuses
 from controller.ports import Ports
 from ledger import attempts, executions, verdicts
 from ledger.attempts import AttemptRow
@@ -88,6 +88,9 @@ def _again(ports: Ports, row: AttemptRow, state: AttemptState, reason: str) -> b
             return False
         if row.stop_at is not None:
             executions.end(connection, row.execution_id, ExecutionState.STOPPED, f"stopped; {reason}", now)
+        elif executions.by_id(connection, row.execution_id).spec.get("autorestart") is False:
+            words = f"{reason}; its step says `autorestart: false`"
+            executions.end(connection, row.execution_id, ExecutionState.CRASHED, words, now)
         elif row.number >= ports.settings.max_attempts:
             words = f"{reason}; {row.number} attempts were made"
             executions.end(connection, row.execution_id, ExecutionState.CRASHED, words, now)
@@ -125,6 +128,9 @@ def _accept(ports: Ports, row: AttemptRow, result: Result) -> bool:
             **({"started_at": from_text(result.started)} if result.started else {}),
         )
         execution = executions.by_id(connection, row.execution_id)
+        attempts.tell(
+            connection, row.id, data.record(connection, execution.project_id, execution, result, now)
+        )
         _record(connection, execution, row, result, now)
     log.info(
         "execution ended", execution=f"#{execution.number}", state=execution_state.value, why=result.reason

@@ -7,10 +7,10 @@ from typing import Any
 
 import structlog
 
-from controller import builds, isolate, observe, promotions, statuses
+from controller import builds, isolate, moved, observe, statuses, words
 from controller.inference.port import Serving, ServingState, Smoke
 from controller.ports import Ports
-from controller.promotions import Wanted
+from controller.wanted import Wanted, wanted_promotions
 from ledger import executions, registry, repositories
 from ledger.registry import PromotionRow
 from schemas.errors import ConfigError
@@ -29,7 +29,7 @@ def serve(ports: Ports) -> int:
     wanted: dict[str, Wanted] = {}
     for row in live:
         if row.repository_id not in wanted:
-            wanted[row.repository_id] = promotions.wanted_promotions(ports, row.repository_id)
+            wanted[row.repository_id] = wanted_promotions(ports, row.repository_id)
 
     def move(row: PromotionRow) -> bool:
         if row.id not in wanted[row.repository_id].promotions:
@@ -53,14 +53,15 @@ def _move(ports: Ports, row: PromotionRow) -> bool:
 
 
 def _build(ports: Ports, row: PromotionRow) -> bool:
-    blocked = _requirement(ports, row)
+    rests = ports.settings.maintenance
+    blocked = words.resting(rests) if rests else _requirement(ports, row)
     if blocked:
         return _say(ports, row, reason=blocked)
     with ports.ledger.read() as connection:
         before = registry.built_before(connection, row.version_id, row.endpoint)
     if before is not None:
         execution, image, digest = before
-        words = "the image of an earlier promotion of this version is used again"
+        again = "the image of an earlier promotion of this version is used again"
         return _say(
             ports,
             row,
@@ -68,7 +69,7 @@ def _build(ports: Ports, row: PromotionRow) -> bool:
             execution_id=execution,
             image=image,
             digest=digest,
-            reason=words,
+            reason=again,
         )
     new = builds.plan(ports, row)
     with ports.ledger.write() as connection:
@@ -106,9 +107,11 @@ def _built(ports: Ports, row: PromotionRow) -> bool:
         return False
     if execution.state is not ExecutionState.COMPLETE or execution.built is None:
         return _fail(ports, row, f"#{execution.number} did not build the endpoint: {execution.reason}")
+    if ports.settings.maintenance:
+        return _say(ports, row, reason=words.resting(ports.settings.maintenance))
     reference, digest = execution.built["reference"], execution.built["digest"]
-    words = f"#{execution.number} built {execution.built['kind']} {digest[:19]}"
-    return _say(ports, row, state=PromotionState.DEPLOYING, image=reference, digest=digest, reason=words)
+    made = f"#{execution.number} built {execution.built['kind']} {digest[:19]}"
+    return _say(ports, row, state=PromotionState.DEPLOYING, image=reference, digest=digest, reason=made)
 
 
 def _roll_out(ports: Ports, row: PromotionRow) -> bool:
@@ -117,6 +120,8 @@ def _roll_out(ports: Ports, row: PromotionRow) -> bool:
     now = ports.clock()
     match applied.state:
         case ServingState.SERVING if row.state is PromotionState.SERVING:
+            if not _left(ports, row, serving.repository):
+                return _say(ports, row, reason="serves; what served under the repository's old name leaves")
             return _say(
                 ports, row, reason=applied.reason, running_digest=applied.digest, address=applied.address
             )
@@ -136,6 +141,13 @@ def _roll_out(ports: Ports, row: PromotionRow) -> bool:
             return _fail(ports, row, applied.reason)
         case _:
             return _say(ports, row, reason=applied.reason)
+
+
+def _left(ports: Ports, row: PromotionRow, repository: str) -> bool:
+    """Whether nothing is left of it under a name that the repository had before."""
+    rest = f"{row.model}/{row.stage}"
+    old = moved.before(ports, row.address or "", repository, f"{rest}/{row.endpoint}")
+    return not old or ports.clusters[row.cluster].end(f"{old}/{rest}")
 
 
 def _serving(ports: Ports, row: PromotionRow) -> Serving:

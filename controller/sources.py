@@ -1,6 +1,11 @@
 """What a version is made of: the execution at the tagged commit that its model's `from` names, or how one is got."""
 
-from controller import configs, statuses
+from dataclasses import replace
+
+from controller import asking, configs
+from controller.asking import Ask
+from controller.core.events import TAGS
+from controller.core.triggers import Answer, Decision
 from controller.ports import Ports
 from ledger import registry, runs
 from ledger.registry import Candidate
@@ -18,31 +23,20 @@ def find(ports: Ports, project: ProjectRow, model: Model, sha: str) -> Candidate
         )
 
 
-def ask(ports: Ports, repository: RepositoryRow, project: ProjectRow, model: Model, sha: str) -> str:
-    """Start the trigger that makes the model at this commit, unless it runs or has run; the sentence for the tag."""
+def ask(
+    ports: Ports, repository: RepositoryRow, project: ProjectRow, model: Model, sha: str, tag: str
+) -> str:
+    """Start the trigger that makes the model at this tag's commit, unless it runs or has run; the sentence for the tag."""
     config = configs.of(ports, project.id, sha)
     trigger = _trigger(config, model) if config else None
     if trigger is None:
         return f"waits: no trigger at {sha[:7]} makes the model {model.name}; name one in `from: trigger:`"
-    new = runs.NewRun(
-        repository_id=repository.id,
-        project_id=project.id,
-        trigger=trigger.name,
-        sha=sha,
-        ref=f"refs/heads/{repository.default_branch}",
-        before=None,
-        event="tag",
-        rule={
-            "target": {"kind": trigger.target.kind, "name": trigger.target.name},
-            "expect": [expectation.text for expectation in trigger.expect],
-            "required": trigger.required,
-        },
-    )
+    asked = Ask("tag", sha, f"{TAGS}{tag}")
+    # In no concurrency group: what a version waits for is not replaced by a newer commit's run.
+    new = replace(asking.run_of(project, asked, Decision(trigger, Answer.FIRES)), concurrency_group=None)
     now = ports.clock()
     with ports.ledger.write() as connection:
-        run_id = runs.create(connection, new, now) or runs.reopen_filtered(connection, new)
-        if run_id is not None:
-            statuses.of_run(connection, ports, repository, runs.by_id(connection, run_id), now)
+        if asking.record(connection, ports, repository, [new], now):
             return f"waits for {trigger.name}, which was started at {sha[:7]}"
         known = runs.at_commit(connection, project.id, trigger.name, sha)
     if any(run.state not in FINAL_RUN for run in known):

@@ -7,34 +7,41 @@ from sqlalchemy import Connection
 
 from controller.core import status
 from controller.ports import Ports
-from ledger import outbox, repositories
+from ledger import groups, outbox, repositories
 from ledger.repositories import RepositoryRow
 from ledger.runs import RunRow
 from schemas import moments
 from schemas.messages.record import VERSION, Kind, Record
-from schemas.states import FINAL_RUN
+from schemas.states import FINAL_RUN, RunState
 from stores import keys
 
 
 def of_run(
     connection: Connection, ports: Ports, repository: RepositoryRow, run: RunRow, now: datetime
 ) -> None:
-    """Say what the run is now. Saying the same twice writes nothing."""
-    project = repositories.project(connection, run.project_id)
-    state, description = status.of_run(run.state, run.reason or "waiting for an agent")
-    outbox.say(
-        connection,
-        outbox.NewStatus(
-            repository.id,
-            run.sha,
-            status.context(ports.settings.prefix, run.trigger, project.root),
-            state,
-            description,
-            f"{ports.settings.web_address}/r/{repository.name}/run/{run.id}",
-            final=run.state in FINAL_RUN,
-        ),
-        now,
-    )
+    """Say what the run is now, if the check is its own to speak for. Saying the same twice writes nothing."""
+    if groups.owns_check(connection, run):
+        project = repositories.project(connection, run.project_id)
+        state, description = status.of_run(run.state, run.reason or "waiting for an agent")
+        held = run.state is RunState.NEUTRAL and run.reason in status.HELD
+        # A run that several events may share (no occurrence) has the trigger's plain check, whoever asked first.
+        event = run.event if run.occurrence else ""
+        outbox.say(
+            connection,
+            outbox.NewStatus(
+                repository.id,
+                run.sha,
+                status.context(ports.settings.prefix, run.trigger, project.root, event),
+                state,
+                description,
+                f"{ports.settings.web_address}/r/{repository.name}/run/{run.id}",
+                final=run.state in FINAL_RUN and not held,
+                run_id=run.id,
+                project_id=run.project_id,
+                number=run.pull_request,
+            ),
+            now,
+        )
     if run.state in FINAL_RUN:
         body = {
             "project": run.project_id,
@@ -43,6 +50,8 @@ def of_run(
             "ref": run.ref,
             "trust": run.trust,
             "event": run.event,
+            "occurrence": run.occurrence,
+            "pull_request": run.pull_request,
             "state": run.state.value,
             "reason": run.reason,
             "round": run.round,

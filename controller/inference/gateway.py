@@ -77,15 +77,15 @@ class Gateway:
         """
         refused: set[Upstream] = set()
         for _ in range(2):
-            route = self._route(path)
+            route, prefix = self._route(path)
             for upstream in self._order(route):
                 if upstream in refused:
                     continue
                 try:
-                    return self._send(upstream, environ, path, body, route.prefix)
+                    return self._send(upstream, environ, path, body, prefix)
                 except (NewConnectionError, ConnectTimeoutError):
                     refused.add(upstream)
-        route = self._route(path)
+        route, _ = self._route(path)
         raise _Answer(
             "503 Service Unavailable",
             f"{route.model} {route.version} at {route.stage} does not take requests at the moment.",
@@ -93,13 +93,14 @@ class Gateway:
             headers=[("Retry-After", str(RETRY_AFTER))],
         )
 
-    def _route(self, path: str) -> Route:
-        route = self._table.route(path)
-        if route is None:
+    def _route(self, path: str) -> tuple[Route, str]:
+        """The route of a path, and the prefix by which it was reached."""
+        found = self._table.route(path)
+        if found is None:
             raise _Answer(
                 "404 Not Found", "No model is served under this path.", "GET / lists what is served."
             )
-        return route
+        return found
 
     def _send(
         self, upstream: Upstream, environ: Environ, path: str, body: Iterable[bytes] | None, prefix: str
@@ -153,13 +154,19 @@ class _Table:
             self._seen = (mark, routes)
         return routes.routes
 
-    def route(self, path: str) -> Route | None:
+    def route(self, path: str) -> tuple[Route, str] | None:
+        """The longest prefix wins; while an alias moves, the one that took over last."""
         try:
             spoken = path.encode("latin-1").decode()
         except UnicodeDecodeError:
             return None
-        fitting = [route for route in self.routes() if f"{spoken}/".startswith(f"{route.prefix}/")]
-        return max(fitting, key=lambda route: len(route.prefix), default=None)
+        fitting = [
+            (route, prefix)
+            for route in self.routes()
+            for prefix in route.prefixes
+            if f"{spoken}/".startswith(f"{prefix}/")
+        ]
+        return max(fitting, key=lambda pair: (len(pair[1]), pair[0].since), default=None)
 
     def _mark(self) -> tuple[int, int, int] | None:
         try:
@@ -237,7 +244,7 @@ def _shown(route: Route) -> dict[str, object]:
     fields = {
         name: getattr(route, name) for name in ("prefix", "model", "stage", "version", "digest", "since")
     }
-    return {**fields, "replicas": len(route.upstreams)}
+    return {**fields, "aliases": list(route.aliases), "replicas": len(route.upstreams)}
 
 
 def _say(

@@ -54,6 +54,8 @@ class Serving:
     command: str = ""
     replicas: int = 1
     smoke: Smoke | None = None
+    aliases: tuple[str, ...] = ()
+    """More paths that lead to the same replicas. Changing them changes the routes alone: nothing is started or ended."""
 
     @property
     def name(self) -> str:
@@ -89,6 +91,7 @@ class Observed:
     address: str
     healthy: bool
     detail: str
+    aliases: tuple[str, ...] = ()
 
 
 class Cluster(Protocol):

@@ -70,9 +70,15 @@ def _ours(view: View) -> list[Instance]:
 
 
 def _failure(view: View, rules: Rules) -> tuple[Instance, str] | None:
-    """A new replica that cannot come to serve, and why. One that served already and died is drift, not a failure."""
-    for instance in _ours(view):
-        if instance.id in _routed(view):
+    """A new replica that cannot come to serve, and why. One that served already and died is drift, not a failure.
+
+    Where enough of them serve, none is new: what else there is was asked to leave, perhaps by a controller before this one.
+    """
+    ours, routed = _ours(view), _routed(view)
+    if sum(instance.alive for instance in ours if instance.id in routed) >= view.wanted.replicas:
+        return None
+    for instance in ours:
+        if instance.id in routed:
             continue
         if not instance.alive:
             return instance, f"it ended before it took requests ({instance.ending})"
@@ -143,6 +149,7 @@ def _route(view: View, chosen: list[Instance]) -> Route:
         upstreams,
         since,
         changed,
+        wanted.aliases,
     )
 
 

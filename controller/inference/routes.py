@@ -27,7 +27,7 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Requests under `prefix` go to one of `upstreams`. Times are seconds of Unix time.
+    """Requests under `prefix`, or one of `aliases`, go to one of `upstreams`. Times are seconds of Unix time.
 
     `since`: when this digest took over. `changed`: when a replica was last taken out, which then answers what it had begun.
     """
@@ -41,6 +41,12 @@ class Route:
     upstreams: tuple[Upstream, ...]
     since: float
     changed: float
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """Every path under which the replicas are reached."""
+        return (self.prefix, *self.aliases)
 
 
 @dataclass(frozen=True, slots=True)

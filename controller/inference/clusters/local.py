@@ -66,11 +66,13 @@ class LocalCluster:
                 f"{wanted.model} {wanted.version} is an {wanted.kind}, and cluster {self.name} has no engine."
             )
             return self._answer(ServingState.FAILED, missing, route)
+        # Counted before the look: a start that ends in between is then in both for one step, never in neither and doubled.
+        starting = sum(map(self._starts.running, _keys(wanted)))
         present = self._sweep(known)
         trouble = self._take_starts(wanted)
         if trouble is not None:
             return self._answer(ServingState.FAILED, trouble, route)
-        step = decide(self._view(wanted, present, route), self._times.rules)
+        step = decide(self._view(wanted, present, route, starting), self._times.rules)
         reason = self._with_log(step)
         self._perform(wanted, step, known)
         return self._answer(step.state, reason, step.route)
@@ -135,13 +137,13 @@ class LocalCluster:
             return f"{wanted.model} {wanted.version} does not serve: {done.error}."
         return None
 
-    def _view(self, wanted: Serving, present: list[Instance], route: Route | None) -> View:
+    def _view(self, wanted: Serving, present: list[Instance], route: Route | None, starting: int) -> View:
         return View(
             wanted=wanted,
             instances=tuple(instance for instance in present if instance.name == wanted.name),
             route=route,
             now=self._clock(),
-            starting=sum(map(self._starts.running, _keys(wanted))),
+            starting=starting,
             checks=self._probes.checks(present),
             pause=self._pauses.left((wanted.name, wanted.digest)),
         )
@@ -207,6 +209,7 @@ class LocalCluster:
             detail=f"It answers at {places}."
             if healthy
             else f"{len(alive)} of {len(route.upstreams)} replicas run.",
+            aliases=route.aliases,
         )
 
 

@@ -114,6 +114,17 @@ def test_one_that_is_unfit_has_failed_at_once_and_one_that_is_not_ready_only_in_
     assert decide(view(aged, checks={"b": NOT_YET}), RULES).state is ServingState.FAILED
 
 
+def test_one_that_is_not_needed_cannot_fail_what_serves() -> None:
+    facts = view(
+        instance("a"), instance("b", alive=False), instance("c"),
+        routed=route("a", digest=NEW), checks={"c": UNFIT},
+    )  # fmt: skip
+    step = decide(facts, RULES)
+    assert (step.state, upstreams(step), ids(step.end)) == (ServingState.SERVING, ["a"], ["b", "c"])
+    more = decide(replace(facts, wanted=wanted(replicas=2)), RULES)
+    assert (more.state, upstreams(more)) == (ServingState.FAILED, ["a"])
+
+
 def test_one_that_served_and_died_is_replaced() -> None:
     step = decide(view(instance("b", alive=False), routed=route("b", digest=NEW)), RULES)
     assert (step.state, step.start, ids(step.end), upstreams(step)) == (ServingState.STARTING, 1, ["b"], [])

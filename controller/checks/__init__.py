@@ -1,0 +1,1 @@
+"""Checks: a row of the outbox spelled out, from the ledger and the stores."""

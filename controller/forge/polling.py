@@ -1,0 +1,228 @@
+"""Asks forges for what no delivery may have brought: pull requests, comments, deliveries that never got through.
+
+Where a hook of ours works this is only the net below it, and is done seldom; without one it is the only way, and goes on
+at the pace of `PACE`. A forge that does not answer is "unknown": what was known stays.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import structlog
+
+from controller import isolate
+from controller.forge import hearing
+from controller.ports import Ports
+from forges.port import ForgeApi, MissedDelivery, PullRequestSeen
+from ledger import repositories
+from ledger.repositories import RepositoryRow
+from schemas import moments
+from schemas.errors import Gone, LuotsiError, Refused, Stalled, Waiting
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+PACE = timedelta(seconds=60)
+WITH_HOOK = timedelta(minutes=10)
+OVERLAP = timedelta(minutes=2)
+"""Clocks differ, and a comment may show late: what was asked for last is asked for once more."""
+SOON = timedelta(seconds=10)
+"""Until a forge that did not answer is asked again which repository one is: until then nothing is done for it."""
+STRANGERS = 20
+"""Repositories of one round of which only that is asked."""
+AT_ONCE = 5
+"""Repositories of one round: deliveries and words of others wait no longer than these take."""
+FIRST = timedelta(days=1)
+"""How far back lost deliveries are asked for the first time: the hook may be older than the web side's first answer."""
+MOST_LOST = 50
+"""Deliveries that are asked for again at once."""
+
+
+def ask(ports: Ports) -> set[str]:
+    """Ask about repositories that are due, some at a time; the names of those of which something new was told."""
+    news = _introduced(ports)
+    due = [row for row in _due(ports) if row.forge_id is not None]
+
+    def act(row: RepositoryRow) -> bool:
+        new = _ask(ports, row)
+        if new:
+            news.add(row.name)
+        return new
+
+    isolate.each(due[:AT_ONCE], act, lambda row, bug: _deaf(ports, row, f"internal: {bug}"))
+    return news
+
+
+def _due(ports: Ports) -> list[RepositoryRow]:
+    """Those that should be asked about, whoever has waited longest first."""
+    now = ports.clock()
+    with ports.ledger.read() as connection:
+        rows = [row for row in repositories.watched(connection) if row.forge in ports.forges and row.slug]
+
+    def due(row: RepositoryRow) -> bool:
+        pace = WITH_HOOK if row.hook and row.forge_id and not row.deaf else PACE
+        return row.asked_at is None or row.asked_at <= now - pace
+
+    return sorted(filter(due, rows), key=lambda row: row.asked_at or datetime.min.replace(tzinfo=UTC))
+
+
+def _introduced(ports: Ports) -> set[str]:
+    """Ask which repositories the strangers are; the names of those that may be looked at now.
+
+    One that was looked at before goes first: of two that are the same, the one that was there keeps its id.
+    """
+    news: set[str] = set()
+    down: dict[str, str] = {}
+
+    def act(row: RepositoryRow) -> bool:
+        if row.forge in down:
+            return _stranger(ports, row, down[row.forge], SOON)
+        try:
+            known = _introduce(ports, row)
+        except Waiting as error:
+            down[row.forge] = f"{row.forge} has not told which repository it is: {error}"
+            return _stranger(ports, row, down[row.forge], SOON)
+        if known:
+            news.add(row.name)
+        return known
+
+    strangers = sorted(
+        (row for row in _due(ports) if row.forge_id is None), key=lambda row: row.baseline_at is None
+    )
+    isolate.each(strangers[:STRANGERS], act, lambda row, bug: _stranger(ports, row, f"internal: {bug}", PACE))
+    return news
+
+
+def _introduce(ports: Ports, row: RepositoryRow) -> bool:
+    """Whether it is a repository that the forge shows, and no other that is watched; what is in the way is its trouble.
+
+    Raises `Waiting` when the forge does not answer.
+    """
+    try:
+        seen = ports.forges[row.forge].repository(row.slug or "")
+    except Waiting:
+        raise
+    except LuotsiError as error:
+        return _stranger(ports, row, f"{row.forge} does not show it: {error}", PACE)
+    with ports.ledger.write() as connection:
+        other = repositories.known_at_forge(connection, row.id, seen.id, seen.name)
+        if not other:
+            repositories.ask_again(connection, row.id)
+            return True
+    return _stranger(ports, row, repositories.twin_words(row.name, row.forge, other), PACE)
+
+
+def _stranger(ports: Ports, row: RepositoryRow, why: str, again: timedelta) -> bool:
+    now = ports.clock()
+    with ports.ledger.write() as connection:
+        repositories.asked(connection, row.id, now - PACE + again, None, None)
+        news = repositories.looked(connection, row.id, why, now)
+    if news:
+        log.warning("the repository is at rest", repository=row.name, reason=why)
+    return False
+
+
+def _ask(ports: Ports, row: RepositoryRow) -> bool:
+    api, began = ports.forges[row.forge], ports.clock()
+    try:
+        slug = _place(ports, api, row)
+        new = _pulls(ports, api, row, slug)
+        new += _comments(ports, api, row, slug)
+        _lost(ports, api, row, slug)
+    except LuotsiError as error:
+        _deaf(ports, row, str(error))
+        return False
+    with ports.ledger.write() as connection:
+        repositories.asked(connection, row.id, ports.clock(), began - OVERLAP, None)
+    return new > 0
+
+
+def _deaf(ports: Ports, row: RepositoryRow, reason: str) -> None:
+    """The forge did not tell: it is asked again at the next pace, from where it told last."""
+    if row.deaf != reason:
+        log.warning("the forge does not tell", repository=row.name, reason=reason)
+    with ports.ledger.write() as connection:
+        repositories.asked(connection, row.id, ports.clock(), None, reason)
+
+
+def _place(ports: Ports, api: ForgeApi, row: RepositoryRow) -> str:
+    """The repository's name there now. An answer that led elsewhere says when to ask for it.
+
+    Raises `Stalled` when the old name leads to another that is watched: this one is a stranger again.
+    """
+    slug = row.slug or ""
+    if api.new_name(slug) is None:
+        return slug
+    seen = api.repository(slug)
+    with ports.ledger.write() as connection:
+        other = repositories.known_at_forge(connection, row.id, seen.id, seen.name)
+    if other:
+        raise Stalled(repositories.twin_words(row.name, row.forge, other))
+    if seen.name != slug:
+        log.info("the repository has another name", repository=row.name, old=slug, new=seen.name)
+    return seen.name
+
+
+def _pulls(ports: Ports, api: ForgeApi, row: RepositoryRow, slug: str) -> int:
+    pulls = api.pulls(slug)
+
+    def tell(some: Sequence[PullRequestSeen]) -> int:
+        with ports.ledger.write() as connection:
+            return sum(hearing.tell_pull(connection, ports, row, pull).new for pull in some)
+
+    # One that the ledger does not take leaves the others alone.
+    return isolate.instead(
+        lambda: tell(pulls), lambda _: _each(pulls, lambda pull: tell([pull]) > 0, "a pull request")
+    )
+
+
+def _comments(ports: Ports, api: ForgeApi, row: RepositoryRow, slug: str) -> int:
+    """What was written before the repository was watched asks for nothing."""
+    if row.heard_until is None:
+        return 0
+    with ports.ledger.read() as connection:
+        present = repositories.by_id(connection, row.id)
+    found = api.comments_since(slug, moments.to_text(row.heard_until))
+    return _each(found, lambda one: hearing.tell_comment(ports, api, present, one).new, "a comment")
+
+
+def _lost(ports: Ports, api: ForgeApi, row: RepositoryRow, slug: str) -> None:
+    hook = row.hook
+    if not hook:
+        return
+
+    def ask(missed: MissedDelivery) -> bool:
+        api.redeliver(slug, hook, missed)
+        log.info(
+            "asked for a lost delivery", repository=row.name, told=missed.event, delivery=missed.delivery
+        )
+        return True
+
+    since = row.heard_until or ports.clock() - FIRST
+    missed = api.missed_deliveries(slug, hook, moments.to_text(since))[:MOST_LOST]
+    _each(missed, ask, "a lost delivery")
+
+
+def _each(found: Sequence[T], act: Callable[[T], bool], what: str) -> int:
+    """Act on each; what the forge never takes, or meets a bug of ours, is passed over: it would keep the others back.
+
+    Raises what the forge did not do now, after the others or when it happened `hearing.PATIENCE` times: all is then asked again.
+    """
+    not_now: list[LuotsiError] = []
+
+    def one(item: T) -> bool:
+        if len(not_now) >= hearing.PATIENCE:
+            return False
+        try:
+            return act(item)
+        except (Gone, Refused) as error:
+            log.warning("passed over", what=what, reason=str(error))
+        except LuotsiError as error:
+            not_now.append(error)
+        return False
+
+    told = isolate.each(found, one, lambda item, bug: None)
+    if not_now:
+        raise not_now[0]
+    return told

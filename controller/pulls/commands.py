@@ -1,0 +1,204 @@
+"""Comments that are commands, and the buttons of checks: each is carried out once, and answered with what was done or why not.
+
+What a command asks for is done for the commit at which the comment was written, never for one that came later. Each
+command of a comment is one act with its answer, in one transaction (`ledger/replies`): when a controller dies between two
+of them, the next one goes on with the second. What leaves the ledger (an approval, a tag) is found again by the comment.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from controller import promoting
+from controller.core import events, markdown, spoken
+from controller.core.events import Comment
+from controller.core.spoken import Spoken
+from controller.ports import Ports
+from controller.promoting import Wish
+from controller.pulls import answers, approved
+from controller.pulls import trust as pull_trust
+from controller.pulls.answers import Act, Line
+from controller.pulls.asker import Asker, at_forge
+from ledger import replies
+from ledger.repositories import RepositoryRow
+from schemas.values import short
+
+log = structlog.get_logger()
+
+MOST = 20
+"""Commands of one comment that are heard."""
+HELP = {
+    "/retest": "begin again what has failed here",
+    "/retest NAME": "begin one check again, whatever it came to",
+    "/cancel": "end what is running here",
+    "/cancel NAME": "end one",
+    "/approve SHA": "let this very commit of a fork run",
+    "/explain": "say why each trigger ran, waits or did not run",
+    "/promote MODEL STAGE": "make and push the tag that lets a stage serve the version of this commit",
+    "/help": "this list",
+}
+"""What a person may write, and what it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A comment's command. `key` is its own; `begun`: when it was first heard."""
+
+    ports: Ports
+    repository: RepositoryRow
+    comment: Comment
+    arguments: str
+    who: Asker
+    begun: datetime
+
+
+def answer(ports: Ports, repository: RepositoryRow, comment: Comment) -> str:
+    """Carry out every command of ours in a comment, in order; the answer in Markdown, "" when there is none.
+
+    The same comment again changes nothing, and gets the same answer.
+    """
+    asked = [one for one in dict.fromkeys(map(_tidy, spoken.commands(comment.text))) if one.name in _COMMANDS]
+    if not asked:
+        return ""
+    if not comment.may_write:
+        return _refusal(comment)
+    said = [(one, _once(ports, repository, comment, place, one)) for place, one in enumerate(asked[:MOST])]
+    parts = [f"At commit {answers.at(comment.head)}:", "\n".join(_item(one, words) for one, words in said)]
+    if len(asked) > MOST:
+        parts.append(f"Only the first {MOST} commands of a comment are heard.")
+    return markdown.joined([*parts, _moved(ports, repository, comment)])
+
+
+def rerun(
+    ports: Ports, repository: RepositoryRow, head: str, context: str, who_id: str, who: str, may_write: bool
+) -> str:
+    """The button of a check, or with an empty `context` of all of a commit; in plain words what was done.
+
+    Pressed twice it begins once, since what is running does not begin again.
+    """
+    asker = _presser(repository, head, context, who_id, who)
+    if not may_write:
+        return f"{asker.shown} may not write to the repository: nothing was done"
+    return _pressed(ports, head, answers.rerun(ports, repository, head, context, asker))
+
+
+def stop(
+    ports: Ports, repository: RepositoryRow, head: str, context: str, who_id: str, who: str, may_write: bool
+) -> str:
+    """The button that ends what a check has started; in plain words what was done. Pressed again it finds nothing to end."""
+    asker = _presser(repository, head, context, who_id, who)
+    if not may_write:
+        return f"{asker.shown} may not write to the repository: nothing was done"
+    name = context.removeprefix(f"{ports.settings.prefix}/")
+    return _pressed(ports, head, answers.cancel(ports, repository, head, name, asker))
+
+
+def _presser(repository: RepositoryRow, head: str, context: str, who_id: str, who: str) -> Asker:
+    return at_forge(repository.forge, who_id, who, f"the button {context or 'of all'} at {short(head)}")
+
+
+def _pressed(ports: Ports, head: str, act: answers.Act) -> str:
+    with ports.ledger.write() as connection:
+        lines = act.perform(connection, ports.clock())
+    return f"{short(head)}: " + "; ".join(line.plain for line in lines)
+
+
+def _tidy(one: Spoken) -> Spoken:
+    """Names are written with and without marks of code around them."""
+    return Spoken(one.name, " ".join(one.arguments.replace("`", " ").split()))
+
+
+def _refusal(comment: Comment) -> str:
+    who = markdown.code(comment.author)
+    return (
+        f"{who} may not write to this repository, so nothing was done. Somebody who may can write the same."
+    )
+
+
+def _once(ports: Ports, repository: RepositoryRow, comment: Comment, place: int, one: Spoken) -> str:
+    """What a command came to: kept from before, or done now."""
+    key = events.clip(f"{place} {comment.key}")
+    with ports.ledger.write() as connection:
+        begun, kept = replies.begin_part(connection, repository.id, key, ports.clock())
+    if kept is not None:
+        return kept
+    who = at_forge(repository.forge, comment.author_id, comment.author, f"comment {comment.key} line {place}")
+    came = _COMMANDS[one.name](_Case(ports, repository, comment, one.arguments, who, begun))
+    with ports.ledger.write() as connection:
+        if isinstance(came, Act):
+            came = _lines(came.perform(connection, ports.clock()))
+        replies.end_part(connection, repository.id, key, came)
+    log.info("command", repository=repository.name, command=one.name, who=who.account, number=comment.number)
+    return came
+
+
+def _lines(lines: list[Line]) -> str:
+    if len(lines) == 1:
+        return lines[0].markdown
+    return "\n".join(f"  - {line.markdown}" for line in lines)
+
+
+def _item(one: Spoken, words: str) -> str:
+    """A command with its answer, as an item of a list; an answer of several paragraphs or lines stands below it."""
+    command = markdown.code(f"/{one.name} {one.arguments}".rstrip())
+    if "\n" not in words:
+        return f"- {command}: {words}"
+    below = words if words.startswith("  - ") else "\n".join(f"  {line}" for line in words.split("\n"))
+    return f"- {command}:\n{below}"
+
+
+def _moved(ports: Ports, repository: RepositoryRow, comment: Comment) -> str:
+    with ports.ledger.read() as connection:
+        pull = approved.newest(connection, repository.id, comment.number)
+    if pull is None or pull.head == comment.head:
+        return ""
+    return f"The pull request has moved on to {answers.at(pull.head)} since; for that commit it has to be said again."
+
+
+def _retest(case: _Case) -> Act:
+    head, number = case.comment.head, case.comment.number
+    return answers.retest(case.ports, case.repository, head, case.arguments, case.who, number)
+
+
+def _cancel(case: _Case) -> Act:
+    head, number = case.comment.head, case.comment.number
+    return answers.cancel(case.ports, case.repository, head, case.arguments, case.who, number)
+
+
+def _explain(case: _Case) -> str:
+    return _lines(answers.explain(case.ports, case.repository, case.comment.head, case.comment.number))
+
+
+def _approve(case: _Case) -> str:
+    if not case.arguments:
+        line = markdown.code(f"/approve {case.comment.head}")
+        return f"name the whole commit that you have looked at, since it alone is approved: {line}"
+    return pull_trust.approve(case.ports, case.repository, case.comment, case.arguments)
+
+
+def _promote(case: _Case) -> str:
+    match case.arguments.split():
+        case [model, stage]:
+            wish = Wish(model, stage, case.comment.head, case.begun, case.comment.number)
+        case _:
+            return f"name a model and a stage: {markdown.code('/promote MODEL STAGE')}"
+    came = promoting.promote(case.ports, case.repository, wish, case.who)
+    if came.tag:
+        return f"the tag {markdown.code(came.tag, 300)} is pushed; it {markdown.text(came.words)}"
+    return "no tag was made: " + Line(came.words, command=came.command).markdown
+
+
+def _help(case: _Case) -> str:
+    return _lines([Line(words, line) for line, words in HELP.items()])
+
+
+_COMMANDS: dict[str, Callable[[_Case], Act | str]] = {
+    "retest": _retest,
+    "cancel": _cancel,
+    "approve": _approve,
+    "explain": _explain,
+    "promote": _promote,
+    "help": _help,
+}

@@ -1,0 +1,262 @@
+"""Pull requests and comments become runs, as decide.py does it for what git itself shows. Each event is handled once.
+
+A commit that an event names is owed a verdict. The event waits until it has one; a commit that a look after the event did
+not bring gets `error: vanished`, so that no event waits for ever.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from controller import asking, configs, isolate, observe, watched
+from controller.asking import Ask
+from controller.core import triggers
+from controller.core import trust as core_trust
+from controller.core.events import BRANCHES, TAGS, Comment, Named, PullRequest
+from controller.core.triggers import Answer, Decision
+from controller.ports import Ports
+from controller.pulls import approved, commands, dropped
+from ledger import events, observations, replies, repositories, verdicts
+from ledger.events import EventRow
+from ledger.observations import SeenCommit
+from ledger.repositories import RepositoryRow
+from ledger.runs import NewRun
+from schemas import codec
+from schemas.errors import Gone, LuotsiError, Refused
+from schemas.repo_config import RepoConfig
+from schemas.values import RefName, Sha, short
+
+log = structlog.get_logger()
+
+AGAIN = timedelta(seconds=15)
+"""Between two looks for the sake of an event that still waits."""
+PATIENCE = timedelta(minutes=10)
+"""How long a commit that an event names may take to be seen: a forge tells of it before git has it everywhere."""
+
+
+def to_look_at(ports: Ports) -> set[str]:
+    """Names of repositories whose newest events came after the last look: the commits that they name may not be here yet."""
+    with ports.ledger.read() as connection:
+        return events.to_look_at(connection, ports.clock() - AGAIN)
+
+
+def see(ports: Ports) -> int:
+    """Owe a verdict to the commits that waiting events name; how many are new."""
+    with ports.ledger.read() as connection:
+        waiting = events.unhandled(connection)
+    return isolate.each(waiting, lambda row: _see(ports, row), lambda row, bug: _broken(ports, row, bug))
+
+
+def _see(ports: Ports, row: EventRow) -> bool:
+    event = _event(row)
+    if event is None:
+        return False
+    with ports.ledger.read() as connection:
+        repository = repositories.by_id(connection, row.repository_id)
+        known = observations.seen(connection, row.repository_id, [event.head])
+        lost = observations.vanished(connection, row.repository_id, [event.head]) if known else known
+    if known and not lost:
+        return False
+    if repository.trouble and not observe.mirror_of(ports, repository).has(Sha(event.head)):
+        return False  # the next look says whether it can be reached again
+    try:
+        commit = _commit(ports, repository, event)
+    except Gone:
+        patient = ports.clock() - row.received_at < PATIENCE
+        # A look that was answered after the event has yet to come, or brings the commit later.
+        if lost or patient or repository.looked_at is None or repository.looked_at < row.received_at:
+            return False
+        commit = SeenCommit(event.head, RefName(event.ref), "", "", "", None)
+    with ports.ledger.write() as connection:
+        observations.see(connection, row.repository_id, [commit], ports.clock())
+    return True
+
+
+def _commit(ports: Ports, repository: RepositoryRow, event: PullRequest | Comment | Named) -> SeenCommit:
+    """The commit of an event. A fork's is in no branch, so that the pull request's own ref is brought here."""
+    mirror = observe.mirror_of(ports, repository)
+    try:
+        return observe.seen_commit(mirror, Sha(event.head), RefName(event.ref))
+    except Gone:
+        if not isinstance(event, Named):
+            mirror.bring([event.ref])
+        return observe.seen_commit(mirror, Sha(event.head), RefName(event.ref))
+
+
+def decide(ports: Ports) -> int:
+    """Turn events whose commits are judged into runs; how many were handled."""
+    with ports.ledger.read() as connection:
+        waiting = events.unhandled(connection)
+    return isolate.each(waiting, lambda row: _handle(ports, row), lambda row, bug: _broken(ports, row, bug))
+
+
+def _handle(ports: Ports, row: EventRow) -> bool:
+    event = _event(row)
+    with ports.ledger.read() as connection:
+        repository = repositories.by_id(connection, row.repository_id)
+        judged = event is None or verdicts.is_judged(connection, repository.id, event.head)
+    if not judged:
+        return False
+    reply = ""
+    if event is None:
+        found, outcome = list[NewRun](), f"not understood: {row.kind}"
+    elif isinstance(event, Named):
+        found, outcome = [], "judged; what it starts, an observation of its ref says"
+    elif isinstance(event, PullRequest):
+        found, outcome = of_pull_request(ports, repository, approved.as_now(ports, repository, event))
+    else:
+        found, outcome = _of_comment(ports, repository, event)
+        reply = commands.answer(ports, repository, event)
+    now = ports.clock()
+    with ports.ledger.write() as connection:
+        if reply and isinstance(event, Comment):
+            replies.say(connection, repository.id, event.number, event.key, reply, now)
+            outcome = f"{outcome}; answered"
+        asking.record(connection, ports, repository, found, now)
+        events.handled(connection, row.id, outcome, now)
+    log.info("decided", repository=repository.name, told=row.kind, key=row.key, outcome=outcome)
+    return True
+
+
+def of_pull_request(ports: Ports, repository: RepositoryRow, event: PullRequest) -> tuple[list[NewRun], str]:
+    """The runs of all projects that a pull request asks for, or a merge queue's group, and the words for people."""
+    base, changed = _compare(ports, repository, event)
+    with ports.ledger.read() as connection:
+        message = verdicts.message_of(connection, repository.id, event.head)
+    by = _approval(ports, repository, event.head, event.trust)
+    ask = Ask(
+        "pull-request", event.head, event.ref, base, event.trust, pull_request=event.number, approval=by
+    )
+    none = f"no trigger is declared for pull requests to {event.target}"
+    found, words = _ask_all(
+        ports,
+        repository,
+        ask,
+        lambda config: triggers.on_pull_request(config.triggers, event, message, changed, by is not None),
+        none,
+    )
+    lost = dropped.runs(ports, repository, ask, event)
+    return [*found, *lost], "; ".join([words, *(f"{one.trigger}: {one.reason}" for one in lost)])
+
+
+def _ask_all(
+    ports: Ports,
+    repository: RepositoryRow,
+    ask: Ask,
+    answer: Callable[[RepoConfig], list[Decision]],
+    none: str,
+) -> tuple[list[NewRun], str]:
+    """The runs of all projects, and for people what came of the event; `none`: the words where no trigger answers."""
+    found: list[NewRun] = []
+    words: list[str] = []
+    projects = watched.projects(ports, repository)
+    known = [(project, configs.of(ports, project.id, ask.sha)) for project in projects]
+    for project, config in known:
+        decisions = answer(config) if config is not None else []
+        found += asking.runs_of(project, ask, decisions)
+        words += _words(decisions)
+    if all(config is None for _, config in known):
+        none = f"there is no valohai.yaml to be read at {short(ask.sha)}"
+    return found, "; ".join(words) or none
+
+
+def _compare(
+    ports: Ports, repository: RepositoryRow, event: PullRequest
+) -> tuple[Sha | None, frozenset[str] | None]:
+    """The merge base of a pull request, and the paths that it changes; None where either is not known."""
+    mirror = observe.mirror_of(ports, repository)
+    try:
+        base = mirror.merge_base(Sha(event.base), Sha(event.head))
+        paths = mirror.changed_paths(base, Sha(event.head)) if base else None
+    except LuotsiError as error:
+        log.warning("the changed paths are not known", repository=repository.name, reason=str(error))
+        return None, None
+    return base, None if paths is None else frozenset(paths)
+
+
+def _of_comment(ports: Ports, repository: RepositoryRow, event: Comment) -> tuple[list[NewRun], str]:
+    with ports.ledger.read() as connection:
+        trust = _trust(ports, connection, repository, event)
+        base = events.newest_pull_request(connection, repository.id, event.number)
+    by = _approval(ports, repository, event.head, trust)
+    ask = Ask(
+        "comment",
+        event.head,
+        event.ref,
+        _base(ports, repository, event, base["base"] if base else None),
+        trust=trust,
+        occurrence=event.key,
+        pull_request=event.number,
+        approval=by,
+    )
+    none = "no command that a trigger waits for"
+    if not event.may_write:
+        none = f"{event.author} may not write to the repository"
+    return _ask_all(
+        ports,
+        repository,
+        ask,
+        lambda config: triggers.on_comment(config.triggers, event, trust, by is not None),
+        none,
+    )
+
+
+def _approval(ports: Ports, repository: RepositoryRow, sha: str, trust: str) -> str | None:
+    """The id of the approval by which an untrusted commit may run now."""
+    if trust == "trusted":
+        return None
+    with ports.ledger.read() as connection:
+        found = approved.standing(ports, connection, repository, sha, ports.clock())
+    return found.id if found is not None else None
+
+
+def _base(ports: Ports, repository: RepositoryRow, event: Comment, base: str | None) -> Sha | None:
+    if base is None:
+        return None
+    try:
+        return observe.mirror_of(ports, repository).merge_base(Sha(base), Sha(event.head))
+    except LuotsiError:
+        return None
+
+
+def _trust(ports: Ports, connection: Connection, repository: RepositoryRow, event: Comment) -> str:
+    """The class of the commit that was commented on: its pull request's, else whether a branch or tag brought it here."""
+    told = approved.newest(connection, repository.id, event.number)
+    if told is not None:
+        return approved.as_now(ports, repository, told).trust
+    policy = approved.policy(ports, repository.name)
+    if policy is None or not core_trust.class_of(policy, fork=False):
+        return "untrusted"
+    ref = observations.ref_of(connection, repository.id, event.head) or ""
+    return "trusted" if ref.startswith((BRANCHES, TAGS)) else "untrusted"
+
+
+def _words(decisions: list[Decision]) -> list[str]:
+    declared = [one for one in decisions if one.answer is not Answer.SILENT]
+    return [
+        f"{one.trigger.name} " + ("runs" if one.answer is Answer.FIRES else one.reason) for one in declared
+    ]
+
+
+def _event(row: EventRow) -> PullRequest | Comment | Named | None:
+    """The event of a row; None for one that this version does not understand."""
+    try:
+        match row.kind:
+            case events.PULL_REQUEST:
+                return codec.from_json(PullRequest, row.body)
+            case events.COMMENT:
+                return codec.from_json(Comment, row.body)
+            case events.NAMED:
+                return codec.from_json(Named, row.body)
+            case _:
+                return None
+    except Refused as refusal:
+        log.warning("an event was not understood", told=row.kind, key=row.key, reason=str(refusal))
+        return None
+
+
+def _broken(ports: Ports, row: EventRow, bug: Exception) -> None:
+    with ports.ledger.write() as connection:
+        events.handled(connection, row.id, f"internal: {bug}", ports.clock())
