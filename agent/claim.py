@@ -23,6 +23,7 @@ from schemas.messages.claim import (
     Manifest,
     RenewAnswer,
     RenewRequest,
+    StatusDetail,
 )
 from schemas.values import Secret
 
@@ -55,6 +56,10 @@ class Api:
     def addresses(self, attempt: str, request: AddressesRequest) -> AddressesAnswer:
         """Signed addresses for objects of this attempt, in the order asked for."""
         return codec.read(AddressesAnswer, self._attempt(attempt, "addresses", request))
+
+    def detail(self, attempt: str, detail: StatusDetail) -> None:
+        """Hand on what the running job says of itself."""
+        self._attempt(attempt, "detail", detail)
 
     def finish(self, attempt: str, finish: Finish) -> None:
         """Say that the result object is stored."""

@@ -1,12 +1,16 @@
 """An attempt's folder on the agent's disk, and the little state by which another agent process goes on.
 
 attempts/<attempt>/  job.json (the signed message)  state.json  spool.*  work/{repository,inputs,outputs,config}
-                     run/ (the runtime's own)  log.zst  result.json (once the outcome is decided, never changed)
+                     run/ (the runtime's own)  live/ (outputs that are being uploaded while the command runs)
+                     log.zst  result.json (once the outcome is decided, never changed)
 """
 
 import os
 import shutil
 import tempfile
+import threading
+import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +24,15 @@ from schemas.messages.result import Built, Output
 
 KEPT_LOST = 20
 """Logs of attempts that were taken from this agent, kept for whoever wonders."""
+
+TRASH = ".trash-"
+"""How the name of a folder begins that is being removed."""
+
+FINISHED = "finished"
+"""The folder beside `attempts` with an empty file for each attempt that ended here lately."""
+
+KEPT_FINISHED = 2 * 3600.0
+"""Seconds that a finished attempt is remembered: twice the life of a job message, since none is made after the claim."""
 
 
 class Phase(StrEnum):
@@ -47,20 +60,27 @@ class State:
     exit_code: int | None = None
     built: Built | None = None
     outputs: tuple[Output, ...] = ()
-    """What a build stored; a step's outputs are found in its folder."""
+    """What a build stored, or a step while it ran; the rest of a step's outputs is found in its folder."""
+    token: str = ""
+    """By which the job's own calls to this agent are known (agent/jobs_api)."""
     events: tuple[str, ...] = ()
 
 
 class AttemptFolder:
-    """One attempt's folder. Used by one thread."""
+    """One attempt's folder. Used by one thread, but for `update` and `stored`."""
+
+    gives_outputs_away = True
+    """Whether outputs may leave the work folder while the command runs."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.work = path / "work"
         self.own = path / "run"
+        self.live = path / "live"
         self.log = path / "log.zst"
         self.result = path / "result.json"
         self.state = _read_state(path / "state.json")
+        self._lock = threading.Lock()
 
     @property
     def attempt(self) -> str:
@@ -81,13 +101,21 @@ class AttemptFolder:
 
     def update(self, **changes: Any) -> None:
         """Change the state, whole or not at all."""
-        self.state = replace(self.state, **changes)
-        write_file(self.path / "state.json", codec.write(self.state))
+        with self._lock:
+            self.state = replace(self.state, **changes)
+            write_file(self.path / "state.json", codec.write(self.state))
+
+    def stored(self, output: Output) -> None:
+        """Note an output that is in its store."""
+        with self._lock:
+            self.state = replace(self.state, outputs=(*self.state.outputs, output))
+            write_file(self.path / "state.json", codec.write(self.state))
 
     def renew_work(self) -> Path:
         """An empty work folder."""
         self._remove(self.work)
         self._remove(self.own)
+        self._remove(self.live)
         self.work.mkdir(mode=0o755)
         return self.work
 
@@ -95,24 +123,43 @@ class AttemptFolder:
         """Take all of it away."""
         self._remove(self.path)
 
+    def finish(self, finished: Path) -> None:
+        """Take all of it away, and remember in the folder `finished` that it ran (`has_finished`)."""
+        finished.mkdir(mode=0o700, exist_ok=True)
+        (finished / self.attempt).touch()
+        _forget_old(finished)
+        self.remove()
+
     def _remove(self, path: Path) -> None:
+        """Out of the way first: of a folder that is half removed, the next agent process would start the command again."""
         if not path.exists():
             return
+        trash = path.parent / f"{TRASH}{path.name}-{os.urandom(4).hex()}"
+        path.rename(trash)
         try:
-            shutil.rmtree(path)
-        except OSError as error:
-            # Files that a container's root made, where the agent is not root. Out of the way, so that nobody adopts it.
-            trash = path.parent / f".trash-{path.name}-{os.urandom(4).hex()}"
-            path.rename(trash)
+            shutil.rmtree(trash)
+        except OSError as error:  # files that a container's root made, where the agent is not root
             raise Stalled(
                 f"the folder {trash} cannot be removed: {error.strerror}", "Remove it by hand, as its owner."
             ) from error
+
+
+def half_removed(root: Path) -> list[Path]:
+    """What an agent process left that ended while it removed folders, or could not remove them."""
+    return list(root.glob(f"{TRASH}*"))
 
 
 def all_in(root: Path) -> list[Path]:
     """The folders that an earlier agent process left, oldest first."""
     found = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
     return sorted(found, key=lambda path: path.stat().st_mtime)
+
+
+def has_finished(finished: Path, attempt: str) -> bool:
+    """Whether an attempt ran to its end here. A wake-up of it may come late, and its command must not start twice; the web
+    side refuses such a claim, but need not be asked.
+    """
+    return (finished / attempt).exists()
 
 
 def keep_lost_log(folder: AttemptFolder, lost: Path) -> None:
@@ -139,6 +186,14 @@ def write_file(path: Path, data: bytes, durable: bool = False) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _forget_old(finished: Path) -> None:
+    limit = time.time() - KEPT_FINISHED
+    for mark in finished.iterdir():
+        with suppress(FileNotFoundError):  # another attempt's thread was here first
+            if mark.stat().st_mtime < limit:
+                mark.unlink()
 
 
 def _read_state(path: Path) -> State:

@@ -6,20 +6,22 @@ claim -> prepare -> run -> outputs -> log -> result -> finish; the folder's stat
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from agent import run, seal
+from agent.core.kept import Kept
 from agent.core.masking import Masker
 from agent.core.outcome import Verdict
-from agent.folder import AttemptFolder, Phase, keep_lost_log
+from agent.folder import FINISHED, AttemptFolder, Phase, keep_lost_log
 from agent.logs import AttemptLog
 from agent.objects import Manners, Objects
 from agent.orders import Left, Lost, Orders, Stopped
 from agent.patience import keep_trying
 from agent.sender import Sender
 from agent.tools import Tools
-from schemas import moments
+from schemas import conditions, moments
+from schemas.codec import Json
 from schemas.errors import Gone, LuotsiError, Waiting
 from schemas.messages.claim import ClaimRequest
 from schemas.messages.job import Job
@@ -45,6 +47,7 @@ class Attempt:
         self._tools = tools
         self._folder = folder
         self._secrets: Mapping[str, str] | None = None
+        self._kept: Kept | None = None
         self._log: AttemptLog | None = None
 
     @property
@@ -107,12 +110,14 @@ class Attempt:
             _log.warning,
         )
         self._secrets = claim.secrets
+        self._kept = None if claim.resolved is None else Kept.of(claim.resolved)
         objects.know(claim.addresses, claim.lease)
         if not self.is_claimed:
             self._folder.update(phase=Phase.CLAIMED)
 
     def _work(self, objects: Objects) -> None:
-        log = self._log = AttemptLog(self._folder.path, Masker((self._secrets or {}).values()))
+        masker = Masker((self._secrets or {}).values())
+        log = self._log = AttemptLog(self._folder.path, masker, condition=self._condition())
         sender = Sender(self._tools.streams, self.job.environment, self.id, log.spool)
         sender.start()
         try:
@@ -129,7 +134,16 @@ class Attempt:
         manners = Manners(
             self.orders.any, self.orders.check_all, log.say, self._tools.settings.store_patience
         )
-        work = run.Work(self._tools, self.job, self._folder, log, objects.mannered(manners), self.orders)
+        work = run.Work(
+            self._tools,
+            self.job,
+            self._folder,
+            log,
+            objects.mannered(manners),
+            objects,
+            self.orders,
+            self._kept,
+        )
         try:
             return work.build() if self.job.kind == "build" else work.step(self._secrets or {})
         except (Lost, Left):
@@ -147,8 +161,15 @@ class Attempt:
     def _keep(self, verdict: Verdict) -> None:
         self._folder.update(
             phase=Phase.ENDED, outcome=verdict.outcome, reason=verdict.reason, exit_code=verdict.exit_code,
-            built=verdict.built, events=verdict.events,
+            built=verdict.built, events=(*self._folder.state.events, *verdict.events),
         )  # fmt: skip
+
+    def _condition(self) -> Callable[[Mapping[str, Json]], bool] | None:
+        """The step's stop condition, to be asked with its latest metadata."""
+        expression = self.job.stop_condition
+        if not expression:
+            return None
+        return lambda metadata: conditions.holds(expression, metadata, self.job.parameters)
 
     def _seal(self, objects: Objects, log: AttemptLog) -> None:
         seen_as = self._tools.runtime.places(self._folder.work).outputs
@@ -162,8 +183,8 @@ class Attempt:
         """The result is stored: nothing here is needed any more. What cannot be removed now is swept later."""
         try:
             run.remove(self._tools, self._folder)
-            self._folder.remove()
-        except LuotsiError as error:
+            self._folder.finish(self._tools.settings.folder / FINISHED)
+        except (LuotsiError, OSError) as error:
             _log.warning("attempt %s has finished and could not be cleared away: %s", self.id, error)
 
     def _say(self, text: str) -> None:

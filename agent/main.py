@@ -5,18 +5,21 @@ process left. It ends on SIGTERM at once; commands go on, and the next process t
 import fcntl
 import logging
 import os
+import shutil
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import urllib3
 
 from agent import folder as folders
-from agent import runtimes
+from agent import machine, runtimes
 from agent.claim import Api
 from agent.folder import AttemptFolder
 from agent.job import Attempt
+from agent.jobs_api import JobsApi
+from agent.machine import Machine
 from agent.renewals import Renewals, Status
 from agent.runtimes.port import Runtime
 from agent.settings import AgentSettings
@@ -49,40 +52,58 @@ class Agent:
         self._keys = dict(map(signing.read_public, settings.public_keys))
         pool = urllib3.PoolManager(num_pools=16, maxsize=16)
         self._api = Api(settings.api, settings.token, pool)
+        self._jobs_api = JobsApi(self._api, settings.folder)
         streams = LogStreams(connect(settings.redis_url))
-        self._tools = Tools(settings, self._api, Transfer(pool), runtime, streams)
+        self._tools = Tools(settings, self._api, Transfer(pool), runtime, streams, self._jobs_api)
         self._slots = Slots(settings.slots)
         self._attempts: dict[str, Attempt] = {}
         self._waiting: set[str] = set()
         self._threads: dict[str, threading.Thread] = {}
         self._lock = threading.Lock()
-        self._renewals = Renewals(self._api, runtime.label, self._status, self._heard)
+        self._renewals = Renewals(
+            self._api,
+            runtime.label,
+            Machine(*runtime.machine(), machine.devices()),
+            self._status,
+            self._heard,
+        )
         self._leaving = False
+        self._answered = threading.Event()
+        """Set by the first renewal's answer: until then nobody knows whether this agent drains."""
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set. Raises `Stalled` when another process uses the folder."""
         with _alone(self._settings.folder):
             self._root.mkdir(mode=0o700, exist_ok=True)
+            trash = folders.half_removed(self._root)
             self._find_left()
             worker = WakeupWorker(
                 connect(self._settings.redis_url), self._settings.environment_id, self._settings.name
             )
             threads = [
                 _thread("renewals", lambda: self._renewals.run(stop)),
-                _thread("queue", lambda: worker.listen(self._slots, self._take, stop)),
-                _thread("sweep", self._sweep),
+                _thread("queue", lambda: self._listen(worker, stop)),
+                _thread("sweep", lambda: self._sweep(trash)),
             ]
             stop.wait()
             self._leaving = True
+            self._answered.set()
             self._renewals.soon()
             worker.interrupt()
             self._leave(threads)
+            self._jobs_api.close()
+
+    def _listen(self, worker: WakeupWorker, stop: threading.Event) -> None:
+        self._answered.wait()
+        worker.listen(self._slots, self._take, stop)
 
     def _take(self, envelope: str) -> bool:
-        """A wake-up: True when an attempt of it now has the slot."""
+        """A wake-up: True when an attempt of it now has the slot. One that is left is sent again, to whoever has room."""
         job = self._verified(envelope)
+        if self._slots.draining:
+            return False
         with self._lock:
-            if self._leaving or job.attempt in self._attempts:
+            if self._leaving or job.attempt in self._attempts or self._has_run(job):
                 return False
             folder = AttemptFolder(self._root / job.attempt)
             folder.receive(envelope)
@@ -90,6 +111,9 @@ class Agent:
         self._slots.use()
         self._begin(attempt, attempt.run)
         return True
+
+    def _has_run(self, job: Job) -> bool:
+        return folders.has_finished(self._settings.folder / folders.FINISHED, job.attempt)
 
     def _verified(self, envelope: str, again: bool = False) -> Job:
         """The job in a signed message. `again`: it was taken in time by an earlier process. Raises `Refused`."""
@@ -122,6 +146,7 @@ class Agent:
 
     def _heard(self, answer: RenewAnswer) -> None:
         self._slots.drain(answer.drain or any(each.order is Order.DRAIN for each in answer.attempts))
+        self._answered.set()
         for renewed in answer.attempts:
             attempt = self._attempts.get(renewed.attempt)
             if attempt is None:
@@ -154,8 +179,10 @@ class Agent:
             held = [attempt.id for attempt in self._attempts.values() if attempt.is_claimed]
         return Status(held, self._slots.free, self._settings.slots)
 
-    def _sweep(self) -> None:
-        """Containers of attempts that have no folder any more: their removal failed, or the process was killed before it."""
+    def _sweep(self, trash: Sequence[Path]) -> None:
+        """What earlier processes did not remove to the end: folders, and containers of attempts that have none any more."""
+        for path in trash:
+            shutil.rmtree(path, ignore_errors=True)
         agent = f"{self._settings.environment_id}-{self._settings.name}"
         try:
             self._tools.runtime.sweep(agent, lambda attempt: (self._root / attempt).exists())

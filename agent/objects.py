@@ -13,7 +13,7 @@ from typing import BinaryIO, TypeVar
 
 from agent.claim import Api
 from agent.patience import keep_trying
-from agent.transfer import Digests, Transfer
+from agent.transfer import Digests, Transfer, write
 from schemas.errors import Stalled
 from schemas.messages.claim import Address, AddressesRequest, Wanted
 
@@ -82,13 +82,20 @@ class Objects:
             raise
 
     def fetch(self, wanted: Wanted, target: Path) -> Digests:
-        """Write the object to a file."""
-        return self._patient(wanted, lambda address: self._transfer.fetch(address, target))
+        """Write the object to a file. An order to end is heard between two pieces."""
+        return self._patient(
+            wanted, lambda address: write(self.heeding(self._transfer.stream(address)), target)
+        )
 
-    def fetch_url(self, url: str, target: Path) -> Digests:
-        """Write what an address of the open net gives to a file."""
-        address = Address("GET", "", url)
-        return self._manners.patiently(lambda: self._transfer.fetch(address, target))
+    def patiently(self, action: Callable[[], T]) -> T:
+        """Try something else in the attempt's manner, such as a read from elsewhere."""
+        return self._manners.patiently(action)
+
+    def heeding(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The same pieces, until the attempt must end: then what `check` of its manners raises."""
+        for piece in pieces:
+            self._manners.check()
+            yield piece
 
     def send(
         self, wanted: Wanted, open_source: Callable[[], BinaryIO], size: int, seconds: float | None = -1

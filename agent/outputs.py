@@ -4,14 +4,15 @@ Regular files count, and links to regular files inside; sockets, pipes, devices 
 each with an event. Files are stored a few at a time.
 """
 
+import io
 import os
 import stat
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from agent.core.collect import MAX_JSONL, Collected, Found, collect, sidecars, spelled
 from agent.objects import Objects
@@ -44,15 +45,21 @@ class Place:
 
     execution: str
     attempt_number: int
+    store: str = "artifacts"
 
 
-def find(directory: Path, seen_as: str) -> Collected:
-    """What is to be stored. `seen_as`: the directory as the job sees it, since its absolute links say so."""
+def find(directory: Path, seen_as: str, uploaded: frozenset[str] = frozenset()) -> Collected:
+    """What is to be stored. `seen_as`: the directory as the job sees it, since its absolute links say so.
+
+    `uploaded`: names that were stored while the command ran (agent/live.py).
+    """
     events: list[str] = []
     found = list(_walk(directory, os.path.realpath(directory), seen_as, "", events))
-    texts = {file.name: text for file in sidecars(found) if (text := _text(file, directory)) is not None}
-    judged = collect(found, texts)
-    return Collected(judged.files, judged.metadata, (*events, *judged.events))
+    texts = {
+        file.name: text for file in sidecars(found, uploaded) if (text := _text(file, directory)) is not None
+    }
+    judged = collect(found, texts, uploaded)
+    return replace(judged, events=(*events, *judged.events))
 
 
 def store(found: Collected, directory: Path, place: Place, objects: Objects) -> Stored:
@@ -89,14 +96,19 @@ def store_one(path: Path, name: str, place: Place, objects: Objects) -> Output:
     return _store(file, datum, _wanted(place, datum, name), path.parent, objects, {})
 
 
+def store_as(datum: str, file: Found, place: Place, objects: Objects, metadata: dict[str, Json]) -> Output:
+    """Store one file that a job made, under an id that is known already."""
+    return _store(file, datum, _wanted(place, datum, file.name), file.path.parent, objects, metadata)
+
+
 def _wanted(place: Place, datum: str, name: str) -> Wanted:
-    return Wanted("PUT", keys.output(place.execution, place.attempt_number, datum, name), "artifacts")
+    return Wanted("PUT", keys.output(place.execution, place.attempt_number, datum, name), place.store)
 
 
 def _store(
     file: Found, datum: str, wanted: Wanted, directory: Path, objects: Objects, metadata: dict[str, Json]
 ) -> Output:
-    _, digests = objects.send(wanted, lambda: _open(file, directory), file.size)
+    _, digests = objects.send(wanted, lambda: _Bounded(_open(file, directory), file.size), file.size)
     return Output(
         datum=datum,
         name=spelled(file.name),
@@ -165,6 +177,19 @@ def _open(file: Found, directory: Path) -> BinaryIO:
         os.close(descriptor)
         raise Refused("it is no longer the file that was found")
     return os.fdopen(descriptor, "rb")
+
+
+class _Bounded(io.BufferedReader):
+    """The first bytes of a file that may still grow: a request must not be longer than it says."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        super().__init__(cast("io.RawIOBase", file))
+        self._left = size
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(self._left if size is None or size < 0 else min(size, self._left))
+        self._left -= len(data)
+        return data
 
 
 def _text(file: Found, directory: Path) -> bytes | None:

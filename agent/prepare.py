@@ -3,21 +3,25 @@
 import json
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from agent import inputs
-from agent.core import command, config_files, environment
+from agent.core import command, config_files, controls, environment
 from agent.core.config_files import Placed
-from agent.folder import AttemptFolder
+from agent.core.controls import Controls
+from agent.core.kept import Kept
+from agent.core.placing import directory
+from agent.folder import AttemptFolder, write_file
+from agent.inputs import Brought
 from agent.logs import AttemptLog
 from agent.objects import Objects
 from agent.orders import Orders
 from agent.patience import keep_trying
-from agent.runtimes.port import FOLDERS, Image, Spec
+from agent.runtimes.port import FOLDERS, Image, Needs, Spec
 from agent.tools import Tools
 from agent.unpack import unpack
 from schemas.codec import Json
@@ -31,6 +35,15 @@ ENGINE_PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """A command to run, its inputs as they were placed, and what people should know of them."""
+
+    spec: Spec
+    inputs: tuple[ResolvedInput, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Preparation:
     """One attempt that gets ready."""
 
@@ -40,6 +53,8 @@ class Preparation:
     log: AttemptLog
     objects: Objects
     orders: Orders
+    kept: Kept | None = None
+    """What an earlier attempt took: this one takes the same."""
 
     def repository(self) -> Path:
         """The commit's files in an empty work folder, verified."""
@@ -47,7 +62,9 @@ class Preparation:
         archive = self.job.archive
         wanted = Wanted("GET", archive.key)
         keep_trying(
-            lambda: unpack(self.objects.stream(wanted), archive.digest, work / "repository"),
+            lambda: unpack(
+                self.objects.stream(wanted), archive.digest, work / "repository", reads=archive.reads
+            ),
             self.orders.any,
             self.tools.settings.store_patience,
             self.orders.check_all,
@@ -55,11 +72,29 @@ class Preparation:
         )
         return work
 
-    def spec(self, secrets: Mapping[str, str]) -> tuple[Spec, tuple[ResolvedInput, ...]]:
-        """All of it, up to the command, and the inputs as they were placed. Raises what stands in the way."""
+    @property
+    def controls(self) -> Controls:
+        """What the step asks of its agent, as far as the settings let it."""
+        return controls.read(self.job, self.tools.settings.controls)
+
+    @property
+    def needs(self) -> Needs:
+        """What the command asks of its machine."""
+        return controls.needs(self.job, self.controls)
+
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about what is left out here, and those that came with the job. Raises `Refused` for what cannot be."""
+        return (*self.job.notes, *self.controls.notes, *self.tools.runtime.fit(self.needs))
+
+    def spec(self, secrets: Mapping[str, str], api: Callable[[], Mapping[str, Json] | None]) -> Ready:
+        """All of it, up to the command. `api` lets the job call its agent, when its inputs are known, and says how.
+
+        Raises what stands in the way. The image comes first: without it nothing is worth fetching.
+        """
         if self.job.trust == "untrusted" and not self.tools.runtime.takes_untrusted:
             raise Refused(f"untrusted code does not run in the runtime {self.tools.runtime.label}")
-        joined = command.join(self.job.commands)
+        joined = command.join(self.job.commands, self.job.joiner)
+        image = self._image()
         self.objects.prepare(
             [
                 *inputs.wanted(self.job.inputs),
@@ -70,12 +105,23 @@ class Preparation:
         work = self.repository()
         for name in FOLDERS[1:]:
             (work / name).mkdir()
-        placed = inputs.bring(self.job.inputs, work / "inputs", self.objects)
-        image = self._image()
-        resolved = self.manifest(image, placed)
+        brought = self._inputs(work)
+        taken = self.manifest(image, brought.files)
         places = self.tools.runtime.places(work)
-        self._config_files(work, placed, joined)
+        self._config_files(work, brought.files, joined)
+        notes = list(brought.notes)
+        if empty := submodules(work / "repository"):
+            notes.append(f"submodules are not fetched, their folders are empty: {', '.join(empty)}")
+            self.log.say(notes[-1])
+        if (calls := api()) is not None:
+            write_api(work, calls)
+        elif brought.on_demand.entries:
+            notes.append("inputs on demand cannot be had: no command in this network reaches its agent")
+            self.log.say(notes[-1])
         _open_up(work)
+        late = tuple(directory(each) for each in self.job.inputs if each.download == "on-demand")
+        for name in late:
+            _allow(work / "inputs" / name, 0o777)
         spec = Spec(
             attempt=self.job.attempt,
             execution=self.job.execution,
@@ -85,16 +131,24 @@ class Preparation:
             image=image,
             command=joined.argv(places.config),
             variables=environment.variables(self.job, secrets, places),
-            cpu_max=self.job.resources.cpu_max,
-            memory_max=self.job.resources.memory_max,
+            needs=self.needs,
+            writable=late,
         )
-        return spec, resolved
+        return Ready(spec, taken, tuple(notes))
+
+    def _inputs(self, work: Path) -> Brought:
+        supply = inputs.Supply.of(self.job, self.tools.settings, self.objects)
+        brought = inputs.bring(self.job, work / "inputs", supply, self.kept)
+        for note in brought.notes:
+            self.log.say(note)
+        brought.on_demand.save(self.folder.path)
+        return brought
 
     def _image(self) -> Image:
         """The image; an engine that is away for a moment is waited for, one that does not have it is not."""
-        fresh = environment.wants_fresh_image(self.job)
+        job, fresh = self.job, self.controls.fresh_image
         return keep_trying(
-            lambda: self.tools.runtime.resolve(self.job.image, fresh, self.log.say),
+            lambda: self.tools.runtime.resolve(job.image, fresh, self.log.say, job.image_digest),
             self.orders.any,
             ENGINE_PATIENCE,
             self.orders.check_all,
@@ -104,17 +158,14 @@ class Preparation:
 
     def manifest(self, image: Image, placed: Sequence[Placed] = ()) -> tuple[ResolvedInput, ...]:
         """Report what was resolved; the command starts next."""
-        resolved = tuple(
-            ResolvedInput(file.input, file.name, file.uri, file.size, file.sha256) for file in placed
-        )
-        manifest = Manifest(image.name, image.digest, self.tools.runtime.label, resolved)
+        manifest = Manifest(image.name, image.digest, self.tools.runtime.label, resolved(placed))
         keep_trying(
             lambda: self.tools.api.manifest(self.job.attempt, manifest),
             self.orders.any,
             check=self.orders.check_all,
             say=self.log.say,
         )
-        return resolved
+        return manifest.inputs
 
     def _config_files(self, work: Path, placed: Sequence[Placed], joined: command.Command) -> None:
         places = self.tools.runtime.places(work)
@@ -124,12 +175,37 @@ class Preparation:
             "inputs": config_files.inputs(self.job, placed, places.inputs),
         }
         for name, content in contents.items():
-            (work / "config" / f"{name}.json").write_text(json.dumps(content, indent=2))
-            (work / "config" / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+            _write(work, name, content)
         if joined.is_script:
             script = work / "config" / command.SCRIPT
             script.write_text(joined.text)
             script.chmod(0o755)
+
+
+def resolved(placed: Sequence[Placed]) -> tuple[ResolvedInput, ...]:
+    """An attempt's files as its manifest names them."""
+    return tuple(ResolvedInput(file.input, file.name, file.uri, file.size, file.sha256) for file in placed)
+
+
+def submodules(repository: Path) -> list[str]:
+    """The submodules of a snapshot that was just unpacked: git knows no other empty folder."""
+    found = (Path(folder) for folder, folders, files in os.walk(repository) if not folders and not files)
+    return sorted(str(path.relative_to(repository)) for path in found if path != repository)
+
+
+def write_api(work: Path, calls: Mapping[str, Json]) -> None:
+    """`api.json` and its twin: in one step each, since a running job may read them."""
+    _write(work, "api", dict(calls))
+
+
+def _write(work: Path, name: str, content: Json) -> None:
+    for suffix, text in (
+        ("json", json.dumps(content, indent=2)), ("yaml", yaml.safe_dump(content, sort_keys=False)),
+    ):  # fmt: skip
+        path = work / "config" / f"{name}.{suffix}"
+        if not path.exists() or path.read_text() != text:
+            write_file(path, text.encode())
+            path.chmod(0o644)
 
 
 def _open_up(work: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from agent.claim import Api
+from agent.machine import Machine
 from schemas.errors import LuotsiError, Waiting
 from schemas.messages.claim import RenewAnswer, RenewRequest
 
@@ -30,10 +31,16 @@ class Renewals:
     """`status` is asked before each renewal, `heard` gets each answer."""
 
     def __init__(
-        self, api: Api, label: str, status: Callable[[], Status], heard: Callable[[RenewAnswer], None]
+        self,
+        api: Api,
+        label: str,
+        machine: Machine,
+        status: Callable[[], Status],
+        heard: Callable[[RenewAnswer], None],
     ) -> None:
         self._api = api
         self._label = label
+        self._machine = machine
         self._status = status
         self._heard = heard
         self._due = threading.Event()
@@ -66,6 +73,7 @@ class Renewals:
         return RenewRequest(
             attempts=tuple(status.attempts), free_slots=status.free_slots, slots=status.slots,
             runtime=self._label, host=self._host, version=self._version,
+            cpus=self._machine.cpus, memory=self._machine.memory, devices=dict(self._machine.devices),
         )  # fmt: skip
 
     def _tell(self, trouble: str) -> None:

@@ -1,28 +1,37 @@
 """The middle of an attempt: what comes between the claim and the outputs. A step's command, or a build."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_urlsafe
 
 from agent import builds, outputs
 from agent.core import outcome
+from agent.core.kept import Kept
 from agent.core.masking import Masker
-from agent.core.outcome import Asked, Verdict
+from agent.core.outcome import Asked, Bounds, Verdict
 from agent.folder import AttemptFolder, Phase
-from agent.inputs import fetch_datum
+from agent.inputs import OnDemand, Supply, fetch_datum
+from agent.jobs_api import Calls
+from agent.live import LiveUploads
 from agent.logs import AttemptLog
 from agent.objects import Objects
 from agent.orders import Orders
 from agent.patience import keep_trying
-from agent.prepare import ENGINE_PATIENCE, Preparation
+from agent.prepare import ENGINE_PATIENCE, Preparation, write_api
 from agent.runtimes.port import Ended, Image, Running, Spec
 from agent.tools import Tools
 from agent.watch import Limits, Watch
-from schemas import moments
-from schemas.errors import Waiting
+from schemas import moments, status_detail
+from schemas.codec import Json
+from schemas.errors import Stalled, Waiting
 from schemas.messages.job import DatumFile, Job
 from schemas.messages.result import Output
+
+LET_GO = 5.0
+"""Seconds in which a live upload may end when this agent process does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +43,60 @@ class Work:
     folder: AttemptFolder
     log: AttemptLog
     objects: Objects
+    """They hear a stop: for what comes before the command."""
+    lasting: Objects
+    """They do not: for what is stored."""
     orders: Orders
+    kept: Kept | None = None
+    """What an earlier attempt of the execution took."""
 
     def step(self, secrets: Mapping[str, str]) -> Verdict:
         """Run the command, or go on with the one that an earlier agent process started. Raises what stands in the way."""
+        try:
+            return self._step(secrets)
+        finally:
+            self.tools.jobs_api.dismiss(self.job.attempt)
+
+    def _step(self, secrets: Mapping[str, str]) -> Verdict:
         running = self._adopted() or self._started(secrets)
         if running is None:
             return outcome.decide(
-                Ended(None, "the machine went down, or someone removed it"), Asked.NOTHING, 0, None
+                Ended(None, "the machine went down, or someone removed it"), Asked.NOTHING, 0, Bounds()
             )
-        limit, elapsed = self.job.time_limit, self._elapsed()
-        limits = Limits(None if limit is None else limit - elapsed, self.tools.settings.grace)
+        bounds = self._bounds()
+        elapsed = self._elapsed()
+        left = None if bounds.time is None else bounds.time - elapsed
+        limits = Limits(left, self.tools.settings.grace, bounds.silence, elapsed)
         watch = Watch(running, self.log, self.orders, limits, Asked(self.folder.state.asked))
-        ended = watch.run(self._stopping)
-        return outcome.decide(ended, watch.asked, self._elapsed(), limit)
+        with self._live_uploads():
+            ended = watch.run(self._stopping)
+        return outcome.decide(ended, watch.asked, self._elapsed(), bounds)
+
+    @contextmanager
+    def _live_uploads(self) -> Iterator[None]:
+        """Outputs that are done are stored while the command runs. A stop does not interrupt that, a loss does."""
+        if not self.folder.gives_outputs_away:
+            yield
+            return
+        place = outputs.Place(self.job.execution, self.job.attempt_number, self.job.upload_store)
+        uploads = LiveUploads(self.folder, place, self.lasting, self.log)
+        uploads.start()
+        try:
+            yield
+        except BaseException:
+            uploads.finish(LET_GO)
+            raise
+        uploads.finish()
 
     def build(self) -> Verdict:
         """Make what the job's `build` wants. Done again from the start after a kill."""
         preparation = self._preparation()
         work = preparation.repository()
-        self.folder.update(started=moments.to_text(moments.now()), outputs=())
+        self.folder.update(started=moments.to_text(moments.now()), outputs=(), events=self.job.notes)
+        for note in self.job.notes:
+            self.log.say(note)
         preparation.manifest(Image(self.job.image, "", ""))
-        place = outputs.Place(self.job.execution, self.job.attempt_number)
+        place = outputs.Place(self.job.execution, self.job.attempt_number, self.job.upload_store)
 
         def fetch(datum: DatumFile, target: Path) -> None:
             fetch_datum(datum, target, self.objects)
@@ -84,6 +125,7 @@ class Work:
         if found:
             self.log.say("the agent was started anew and goes on with the running command")
             self._is_running()
+            self._admit_again()
         return found
 
     def _started(self, secrets: Mapping[str, str]) -> Running | None:
@@ -93,15 +135,53 @@ class Work:
         self.log.say(
             f"attempt {self.job.attempt_number} on the agent {settings.name}, {self.tools.runtime.label}"
         )
-        spec, resolved = self._preparation().spec(secrets)
+        preparation = self._preparation()
+        notes = preparation.notes()
+        self.folder.update(events=notes)
+        for note in notes:
+            self.log.say(note)
+        ready = preparation.spec(secrets, self._admit)
+        spec = ready.spec
         self.log.say(f"starting in {spec.image.name} {spec.image.digest}".rstrip())
         self.orders.check_all()
         self.folder.update(
-            phase=Phase.STARTING, image=spec.image.name, image_digest=spec.image.digest, inputs=resolved
+            phase=Phase.STARTING,
+            image=spec.image.name,
+            image_digest=spec.image.digest,
+            inputs=ready.inputs,
+            events=(*notes, *ready.notes),
         )
         running = self._start(spec)
         self._is_running()
         return running
+
+    def _admit(self) -> Mapping[str, Json] | None:
+        """Let the command call its agent; what `api.json` says, if it can reach it. `Stalled` for a network that is not there."""
+        job, token = self.job, self.folder.state.token or token_urlsafe(32)
+        self.folder.update(token=token)
+        details = self.tools.jobs_api.details
+        calls = Calls(
+            job.attempt,
+            token,
+            lambda text: details.tell(job.attempt, status_detail.clean(self.log.masked(text))),
+            OnDemand.of(self.folder.path, Supply.of(job, self.tools.settings, self.lasting)),
+        )
+        try:
+            host = self.tools.runtime.host(self._preparation().needs.network)
+        except Waiting:
+            host = None
+        return self.tools.jobs_api.admit(calls, host)
+
+    def _admit_again(self) -> None:
+        """The same token for a command that runs on. Where the agent's port could not be kept, its `api.json` changes."""
+        if not (self.folder.work / "config" / "api.json").exists():
+            return
+        try:
+            calls = self._admit()
+        except Stalled:
+            return
+        if calls is not None:
+            write_api(self.folder.work, calls)
 
     def _start(self, spec: Spec) -> Running:
         tries = iter((True,))
@@ -121,16 +201,18 @@ class Work:
         self.folder.update(phase=Phase.RUNNING, started=started)
 
     def _stopping(self, asked: Asked) -> None:
-        limit = f"the time limit of {outcome.duration(self.job.time_limit or 0)} has passed"
-        self.log.say(f"{'stopped on request' if asked is Asked.STOP else limit}; ending the command")
+        self.log.say(f"{outcome.why(asked, self._bounds())}; ending the command")
         self.folder.update(asked=asked.value)
+
+    def _bounds(self) -> Bounds:
+        return Bounds(self.job.time_limit, self.job.no_output_timeout, self.job.stop_condition)
 
     def _elapsed(self) -> float:
         started = self.folder.state.started
         return (moments.now() - moments.from_text(started)).total_seconds() if started else 0.0
 
     def _preparation(self) -> Preparation:
-        return Preparation(self.tools, self.job, self.folder, self.log, self.objects, self.orders)
+        return Preparation(self.tools, self.job, self.folder, self.log, self.objects, self.orders, self.kept)
 
 
 def end(tools: Tools, folder: AttemptFolder, masker: Masker | None) -> None:

@@ -7,10 +7,12 @@ first is the one that is sent.
 import io
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import BinaryIO, cast
 
-from agent import outputs
+from agent import live, outputs
 from agent.core import outcome
+from agent.core.collect import Collected, spelled
 from agent.core.outcome import Outcome, Verdict
 from agent.folder import AttemptFolder, write_file
 from agent.logs import AttemptLog
@@ -40,21 +42,47 @@ def store_outputs(
     directory = folder.work / "outputs"
     if not directory.is_dir():
         return verdict, folder.state.outputs
-    found = outputs.find(directory, seen_as)
+    place = Place(job.execution, job.attempt_number, job.upload_store)
+    troubles = _store_taken(folder, place, objects)
+    before = folder.state.outputs
+    found = outputs.find(directory, seen_as, frozenset(output.name for output in before))
     try:
-        stored = outputs.store(found, directory, Place(job.execution, job.attempt_number), objects)
+        stored = outputs.store(found, directory, place, objects)
     except LuotsiError as error:
         stored = outputs.Stored((), (f"the outputs could not be stored: {error.message}",))
-    for event in (*found.events, *stored.troubles):
+    for event in (*found.events, *troubles, *stored.troubles):
         log.say(event)
     if stored.outputs:
         log.say(f"stored {_count(len(stored.outputs), 'output')}: {outputs.names(stored.outputs)}")
-    verdict = Verdict(
-        verdict.outcome, verdict.reason, verdict.exit_code, verdict.built, (*verdict.events, *found.events)
-    )
-    for trouble in stored.troubles:
+    verdict = replace(verdict, events=(*verdict.events, *found.events))
+    for trouble in (*troubles, *stored.troubles):
         verdict = outcome.store_failed(verdict, trouble)
-    return verdict, stored.outputs
+    return verdict, (*_told_late(before, found), *stored.outputs)
+
+
+def _store_taken(folder: AttemptFolder, place: Place, objects: Objects) -> list[str]:
+    """Store what live upload took and could not store; a sentence for each that cannot be."""
+    troubles = []
+    for taken in live.left(folder):
+        try:
+            live.store(taken, folder, place, objects)
+        except LuotsiError as error:
+            troubles.append(f"the output {spelled(taken.name)} could not be stored: {error.message}")
+    return troubles
+
+
+def _told_late(before: Sequence[Output], found: Collected) -> list[Output]:
+    """The outputs of live upload, with what was said of them at the end."""
+    last = {output.name: index for index, output in enumerate(before)}
+    return [
+        replace(
+            output,
+            metadata=output.metadata
+            | (found.late_sidecars.get(output.name, {}) if last[output.name] == index else {})
+            | found.late_lines.get(output.name, {}),
+        )
+        for index, output in enumerate(before)
+    ]
 
 
 def store_log(job: Job, folder: AttemptFolder, objects: Objects, log: AttemptLog) -> Log | str:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from schemas.values import Secret
 
+DEFAULT_CONTROLS = ("VH_NO_DATA_CACHE", "VH_NO_IMAGE_CACHE", "VH_CLEAN", "VH_CPU_LIMIT")
+
 
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
@@ -31,5 +33,13 @@ class AgentSettings:
     """Whether `file://` addresses of folder stores reach this machine."""
     store_patience: float = 600.0
     """Seconds that a store which refuses or does not answer is tried again for an output, before the attempt ends as error."""
+    input_folders: tuple[str, ...] = ()
+    """Folders that `file://` inputs may lie below."""
+    input_buckets: tuple[Mapping[str, object], ...] = ()
+    """Access to buckets of `s3://` inputs, as `inputs.s3` of the settings has it; the first that fits is used."""
+    data_cache: int = 20 * 1000**3
+    """Bytes of inputs' files that the agent keeps for later attempts, in each of its two caches; 0 keeps none."""
+    controls: tuple[str, ...] = DEFAULT_CONTROLS
+    """Agent controls that a step's variables may use."""
     grace: float = 10.0
     """Seconds between SIGTERM and SIGKILL."""

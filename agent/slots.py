@@ -51,6 +51,12 @@ class Slots:
             self._taken -= 1
             self._changed.notify_all()
 
+    @property
+    def draining(self) -> bool:
+        """Whether nothing new is taken."""
+        with self._changed:
+            return self._draining
+
     def drain(self, draining: bool) -> None:
         """Take nothing new, or take again."""
         with self._changed:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from agent.claim import Api
+from agent.jobs_api import JobsApi
 from agent.runtimes.port import Runtime
 from agent.settings import AgentSettings
 from agent.transfer import Transfer
@@ -18,3 +19,4 @@ class Tools:
     transfer: Transfer
     runtime: Runtime
     streams: LogStreams
+    jobs_api: JobsApi

@@ -49,16 +49,7 @@ class Transfer:
 
     def fetch(self, address: Address, target: Path) -> Digests:
         """Write the object to a new file."""
-        meter = Meter()
-        try:
-            with target.open("wb") as file:
-                for piece in meter.through(self.stream(address)):
-                    file.write(piece)
-        except OSError as error:
-            raise Stalled(
-                f"this machine's disk does not take {target.name}: {error.strerror or error}"
-            ) from error
-        return meter.digests()
+        return write(self.stream(address), target)
 
     def send(self, address: Address, source: BinaryIO, size: int) -> tuple[bool, Digests]:
         """Store what is read from `source`. False: the address writes only what is absent, and it was there."""
@@ -82,7 +73,7 @@ class Transfer:
             )
             with response:
                 if response.status != 200:
-                    raise _answered(response.status, response.read(4096), plain)
+                    raise answered(response.status, response.read(4096), plain)
                 yield from response.stream(CHUNK, decode_content=False)
 
     def _put(self, address: Address, body: "_Body", size: int) -> bool:
@@ -100,7 +91,21 @@ class Transfer:
             return True
         if response.status in (409, 412) and "If-None-Match" in address.headers:
             return False
-        raise _answered(response.status, response.data[:4096], address.url)
+        raise answered(response.status, response.data[:4096], address.url)
+
+
+def write(pieces: Iterable[bytes], target: Path) -> Digests:
+    """Write pieces to a file, which is begun anew. Raises what `pieces` raise, and `Stalled` for trouble with this disk."""
+    meter = Meter()
+    try:
+        with target.open("wb") as file:
+            for piece in meter.through(pieces):
+                file.write(piece)
+    except OSError as error:
+        raise Stalled(
+            f"this machine's disk does not take {target.name}: {error.strerror or error}"
+        ) from error
+    return meter.digests()
 
 
 class Meter:
@@ -178,7 +183,8 @@ def _translated(url: str) -> Iterator[None]:
         raise Waiting(f"{_place(url)} cannot be reached: {str(reason)[:300]}", after=0) from error
 
 
-def _answered(status: int, body: bytes, url: str) -> LuotsiError:
+def answered(status: int, body: bytes, url: str) -> LuotsiError:
+    """What an answer other than success means for who asked."""
     words = f"{_place(url)} answered {status}: {_said(body)}"
     if status in (404, 410):
         return Gone(words)

@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, cast
 
@@ -19,17 +19,25 @@ import zstandard
 from schemas import archive
 from schemas.archive import Entry, Kind, Limits
 from schemas.errors import Refused, Stalled
+from schemas.reads import chooser
 
 _CHUNK = 1024 * 1024
 _WINDOW = 128 * 1024 * 1024
 
 
-def unpack(stream: Iterator[bytes], digest: str, destination: Path, limits: Limits | None = None) -> int:
+def unpack(
+    stream: Iterator[bytes],
+    digest: str,
+    destination: Path,
+    limits: Limits | None = None,
+    reads: Sequence[str] = (),
+) -> int:
     """Unpack the stored bytes of a snapshot into `destination`, which must not exist or be an empty folder.
 
-    `digest` is `sha256:` and hex over the uncompressed tar. Gives the number of files and links. Raises `Refused`, and
-    leaves nothing, when the digest or anything in the archive is not right; `Stalled` when the disk does not take it.
-    What reading `stream` raises goes through. Not for two threads with one destination.
+    `digest` is `sha256:` and hex over the uncompressed tar. With `reads` only what its patterns name is written; the whole
+    is proved all the same. Gives the number of files and links written. Raises `Refused`, and leaves nothing, when the
+    digest or anything in the archive is not right; `Stalled` when the disk does not take it. What reading `stream` raises
+    goes through. Not for two threads with one destination.
     """
     staging: Path | None = None
     try:
@@ -37,7 +45,7 @@ def unpack(stream: Iterator[bytes], digest: str, destination: Path, limits: Limi
             raise Refused(f"{destination} is already there: a snapshot is unpacked into a new folder")
         destination.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{destination.name}-", dir=destination.parent))
-        files = _unpack(_Tar(stream), digest, staging, limits or Limits())
+        files = _unpack(_Tar(stream), digest, _Place(staging, chooser(reads)), limits or Limits())
         staging.chmod(0o755)
         staging.rename(destination)
     except _StreamError as broken:
@@ -53,8 +61,7 @@ def unpack(stream: Iterator[bytes], digest: str, destination: Path, limits: Limi
     return files
 
 
-def _unpack(tar: "_Tar", digest: str, folder: Path, limits: Limits) -> int:
-    place = _Place(folder)
+def _unpack(tar: "_Tar", digest: str, place: "_Place", limits: Limits) -> int:
     entries = size = 0
     while (entry := archive.read_entry(tar.exactly)) is not None:
         entries += 1
@@ -71,13 +78,17 @@ def _unpack(tar: "_Tar", digest: str, folder: Path, limits: Limits) -> int:
 class _Place:
     """The folder as it fills. Knows every path that it made, so that no path is ever looked up through a link."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, wanted: Callable[[bytes], bool]) -> None:
         self._root = root
+        self._wanted = wanted
         self._folders = {b""}
         self._leaves: set[bytes] = set()
         self._links: list[Entry] = []
 
     def take(self, entry: Entry, tar: "_Tar") -> None:
+        if not self._wanted(entry.path):
+            tar.skip(entry)
+            return
         if entry.path in self._leaves or entry.path in self._folders:
             raise Refused(f"the archive holds {archive.show(entry.path)} twice")
         self._make_folder(entry.path.rpartition(b"/")[0])
@@ -124,8 +135,7 @@ class _Place:
                 while chunk:
                     chunk = chunk[file.write(chunk) :]
             os.fchmod(file.fileno(), 0o755 if entry.executable else 0o644)
-        if any(tar.exactly(-entry.size % archive.BLOCK)):
-            raise Refused(f"the archive has something behind the end of {archive.show(entry.path)}")
+        tar.padding(entry)
 
 
 class _Tar:
@@ -145,6 +155,18 @@ class _Tar:
                 raise Refused("the archive ends too early")
             found += more
         return found
+
+    def skip(self, entry: Entry) -> None:
+        """Read past an entry's content, which counts into the digest."""
+        left = entry.size
+        while left:
+            left -= len(self.exactly(min(left, _CHUNK)))
+        self.padding(entry)
+
+    def padding(self, entry: Entry) -> None:
+        """See that zeros fill the last block of an entry."""
+        if any(self.exactly(-entry.size % archive.BLOCK)):
+            raise Refused(f"the archive has something behind the end of {archive.show(entry.path)}")
 
     def end(self) -> None:
         """See that the second zero block is all that is left."""

@@ -1,4 +1,4 @@
-"""Watches a running command to its end: its output into the log, its time limit, and orders that arrive meanwhile."""
+"""Watches a running command to its end: its output into the log, its limits, and orders that arrive meanwhile."""
 
 import queue
 import threading
@@ -16,13 +16,19 @@ from schemas.errors import LuotsiError, Stalled, Waiting
 DRAIN = 10.0
 """Seconds after the end in which the rest of the output must come."""
 
+LISTEN = 5.0
+"""Seconds in which an agent that adopts a command hears what it printed meanwhile, before its silence counts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds left of the time limit when the watch begins (None: no limit), and grace between SIGTERM and SIGKILL."""
+    """In seconds: what is left of the time limit when the watch begins, how long there may be no output (None: no such
+    limit), how long the command has run, and grace between SIGTERM and SIGKILL."""
 
     left: float | None
     grace: float
+    silence: float | None = None
+    elapsed: float = 0.0
 
 
 class Watch:
@@ -38,6 +44,7 @@ class Watch:
         self.asked = asked
         self._inbox: queue.SimpleQueue[Ended | BaseException | None] = queue.SimpleQueue()
         self._broken: Stalled | None = None
+        self._began = time.monotonic()
         self._end = None if limits.left is None else time.monotonic() + limits.left
 
     def run(self, stopping: Callable[[Asked], None]) -> Ended:
@@ -45,6 +52,7 @@ class Watch:
         pump = self._thread("output", self._pump)
         self._thread("end", self._wait)
         self._orders.listen(lambda: self._inbox.put(None))
+        self._log.listen(lambda: self._inbox.put(None))
         if self.asked is not Asked.NOTHING:
             self._stop()
         try:
@@ -79,17 +87,29 @@ class Watch:
     def _judge(self, stopping: Callable[[Asked], None]) -> None:
         if self._orders.wants_stop:
             self.asked = Asked.STOP
+        elif self._log.condition_held:
+            self.asked = Asked.CONDITION
         elif self._end is not None and time.monotonic() >= self._end:
             self.asked = Asked.LIMIT
+        elif (end := self._end_of_silence()) is not None and time.monotonic() >= end:
+            self.asked = Asked.SILENCE
         else:
             return
         stopping(self.asked)
         self._stop()
 
-    def _time_left(self) -> float | None:
-        if self._end is None or self.asked is not Asked.NOTHING:
+    def _end_of_silence(self) -> float | None:
+        silence, last = self._limits.silence, self._log.last_output
+        if silence is None:
             return None
-        return max(0.0, self._end - time.monotonic())
+        since = self._began - self._limits.elapsed if last is None else last
+        return max(since + silence, self._began + min(silence, LISTEN))
+
+    def _time_left(self) -> float | None:
+        ends = [end for end in (self._end, self._end_of_silence()) if end is not None]
+        if not ends or self.asked is not Asked.NOTHING:
+            return None
+        return max(0.0, min(ends) - time.monotonic())
 
     def _stop(self) -> None:
         def stop() -> None:

@@ -8,7 +8,7 @@ SOCKET_TIMEOUT = 20.0
 """Seconds. Blocking commands wait less than this, in slices."""
 
 
-def connect(url: str) -> Redis:
+def connect(url: str, timeout: float = SOCKET_TIMEOUT) -> Redis:
     """A client for `redis://`, `rediss://` or `unix://`. Connects on first use; raises `redis.RedisError` there.
 
     Answers are bytes in the older protocol's shapes (RESP 2), which RQ expects too. A connection that went stale is
@@ -18,8 +18,8 @@ def connect(url: str) -> Redis:
         url,
         decode_responses=False,
         protocol=2,
-        socket_timeout=SOCKET_TIMEOUT,
-        socket_connect_timeout=5.0,
+        socket_timeout=timeout,
+        socket_connect_timeout=min(timeout, 5.0),
         socket_keepalive=True,
         health_check_interval=30,
         retry=Retry(NoBackoff(), 1),

@@ -75,18 +75,23 @@ class LogStreams:
 
         `block_ms`: how long to wait for the first, 0 not at all. Lines that are no records are left out.
         """
+        entries = self.entries(environment_id, attempt, after, block_ms, count)
+        return [record for _, records in entries for record in records], entries[-1][0] if entries else after
+
+    def entries(
+        self, environment_id: str, attempt: str, after: str = START, block_ms: int = 0, count: int = 1000
+    ) -> list[tuple[str, list[LogRecord]]]:
+        """As `read`, entry by entry: its id, and its records."""
         block = min(block_ms, int(SOCKET_TIMEOUT * 500)) or None
         answer = cast(
             "list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]",
             self._redis.xread({_key(environment_id, attempt): after}, count=count, block=block),
         )
-        records: list[LogRecord] = []
-        last = after
-        for _, entries in answer or []:
-            for identifier, fields in entries:
-                last = identifier.decode()
-                records += _records(fields.get(_FIELD, b""))
-        return records, last
+        return [
+            (identifier.decode(), _records(fields.get(_FIELD, b"")))
+            for _, entries in answer or []
+            for identifier, fields in entries
+        ]
 
     def exists(self, environment_id: str, attempt: str) -> bool:
         """Whether there is a stream: False after Redis was emptied."""

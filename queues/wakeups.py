@@ -109,6 +109,10 @@ class Wakeups:
         found = (_ID.match(job_id) for job_id, present in there.items() if present)
         return {(m["execution"], int(m["attempt"]), int(m["delivery"])) for m in found if m}
 
+    def withdraw(self, environment_id: str) -> None:
+        """Take out every wake-up that waits: nobody is to start anything now. What is unclaimed can be sent again."""
+        queue(self._redis, environment_id).empty()  # type: ignore[no-untyped-call]  # RQ says no types here
+
     def depth(self, environment_id: str) -> int:
         """How many wake-ups are in the queue."""
         return queue(self._redis, environment_id).count

@@ -31,6 +31,9 @@ BEAT = 30.0
 TAKE = 15
 """Seconds of one blocking take."""
 
+_LAST_OF_BIRTH = "state"
+"""The field of a worker's record that a registration writes last."""
+
 _log = logging.getLogger("luotsi.queue")
 
 
@@ -62,6 +65,10 @@ class WakeupWorker(SimpleWorker):
         )
         self.hostname, self.pid = socket.gethostname(), os.getpid()
         self._bell = f"{environment_id}:bell:{self.name}"
+        self._registries = (
+            self.redis_workers_keys,
+            worker_registration.WORKERS_BY_QUEUE_KEY % environment_id,
+        )
         self._every, self._beaten = beat, float("-inf")
 
     def listen(self, slots: Slots, handler: Callable[[str], bool], stop: threading.Event) -> None:
@@ -154,15 +161,18 @@ class WakeupWorker(SimpleWorker):
         if time.monotonic() - self._beaten < self._every:
             return
         with self.connection.pipeline(transaction=False) as pipeline:
+            for registry in self._registries:
+                pipeline.sismember(registry, self.key)
+            pipeline.hexists(self.key, _LAST_OF_BIRTH)
             pipeline.hset(self.key, "last_heartbeat", utcformat(now()))
             pipeline.expire(self.key, self.worker_ttl + 60)
-            is_new, _ = pipeline.execute()
-        if is_new:
+            *is_there, _, _ = pipeline.execute()
+        if not all(is_there):
             self._register()
         self._beaten = time.monotonic()
 
     def _register(self) -> None:
-        """Also after Redis was emptied: the beat found no record of us."""
+        """Also after Redis was emptied. What is cut off here is seen by the next beat, and done again."""
         worker_registration.clean_worker_registry(self.queues[0])
         self.connection.delete(self.key)
         self.register_birth()  # type: ignore[no-untyped-call]

@@ -7,7 +7,10 @@ from pkgutil import iter_modules
 from schemas.errors import Stalled
 from stores.port import Store
 
-KINDS = sorted({module.name for module in iter_modules(__path__)} - {"files", "keys", "port", "signed"})
+KINDS = sorted(
+    {module.name for module in iter_modules(__path__)}
+    - {"buckets", "files", "keys", "port", "s3_client", "signed"}
+)
 
 
 def load(kind: str, name: str, settings: Mapping[str, object]) -> Store:

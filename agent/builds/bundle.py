@@ -27,6 +27,10 @@ def build(
         say(
             "There is no container engine: requirements are not installed; the cluster's own Python must have them."
         )
+    if wanted.packages:
+        say(
+            f"The cluster's own Python must have {', '.join(wanted.packages)}: the endpoint's command needs it."
+        )
     whole = {CODE + path: item for path, item in code.items()}
     whole[METADATA.encode()] = Item(items.metadata)
     whole[DESCRIPTION.encode()] = Item(_description(wanted, items))

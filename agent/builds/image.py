@@ -6,6 +6,7 @@ user chose never stand in the Dockerfile as bare text: labels go through the API
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -46,7 +47,7 @@ def build(
         with context.open("wb") as file:
             write_tar(contents, file.write)
         with _speaking(engine), closing(docker.DockerClient(base_url=engine, timeout=SILENCE)) as client:
-            identity = _make(client, context, _labels(job, wanted), say)
+            identity = _make(client, context, job, wanted, say)
             name, tag = wanted.repository or f"luotsi/{_slug(wanted.model)}", _slug(wanted.version)
             client.images.get(identity).tag(name, tag)
             size = int(client.images.get(identity).attrs["Size"])
@@ -62,7 +63,7 @@ def build(
 def _contents(wanted: Build, items: Items) -> dict[bytes, Item]:
     """The build context. Nothing of the user's lies at its top, so that no `.dockerignore` of theirs is taken for ours."""
     requirements = next((name for name in REQUIREMENTS if name.encode() in items.code), None)
-    alone = requirements is not None and _stands_alone(items.code[requirements.encode()])
+    alone = requirements is None or _stands_alone(items.code[requirements.encode()])
     contents = {b"code/" + path: item for path, item in items.code.items()}
     contents |= {b"files/" + path: item for path, item in items.files.items()}
     contents[b"metadata/" + METADATA.encode()] = Item(items.metadata)
@@ -86,12 +87,13 @@ def _dockerfile(wanted: Build, requirements: str | None, *, alone: bool, code: b
     if not _REFERENCE.fullmatch(wanted.image):
         raise ConfigError(f"The endpoint's image {wanted.image!r} is not a name of an image.")
     copy = ["COPY code/ ./"] if code else []
-    pip = f"RUN pip install --user --no-cache-dir --disable-pip-version-check -r {requirements}"
-    install = [pip] if requirements else []
+    pip = _install(wanted, requirements)
+    install = [pip] if pip else []
     lines = [
         f"FROM {wanted.image}",
         f"WORKDIR {WORKDIR}",
-        *(["COPY requirements/ ./", *install, *copy] if alone else [*copy, *install]),
+        *(["COPY requirements/ ./"] if requirements and alone else []),
+        *([*install, *copy] if alone else [*copy, *install]),
         "COPY files/ ./",
         "COPY metadata/ /valohai/",
         f"ENV VALOHAI_PORT={wanted.port} PYTHONUNBUFFERED=1",
@@ -100,6 +102,16 @@ def _dockerfile(wanted: Build, requirements: str | None, *, alone: bool, code: b
         f"CMD {json.dumps(['/bin/sh', '-c', wanted.command])}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _install(wanted: Build, requirements: str | None) -> str:
+    """One line for everything, so that a version which the requirements name is the one that is installed; "" for nothing."""
+    named = [*(["-r", requirements] if requirements else []), *wanted.packages]
+    if not named:
+        return ""
+    # What the command imports must be where its own `python3` looks.
+    pip = "python3 -m pip" if wanted.packages else "pip"
+    return f"RUN {pip} install --user --no-cache-dir --disable-pip-version-check {' '.join(map(shlex.quote, named))}"
 
 
 def _labels(job: Job, wanted: Build) -> dict[str, str]:
@@ -115,25 +127,28 @@ def _labels(job: Job, wanted: Build) -> dict[str, str]:
 
 
 def _make(
-    client: docker.DockerClient, context: Path, labels: Mapping[str, str], say: Callable[[str], None]
+    client: docker.DockerClient, context: Path, job: Job, wanted: Build, say: Callable[[str], None]
 ) -> str:
     """Run the build; the image's id. Every line of the engine goes to the log."""
-    identity = ""
+    identity, failure = "", None
     with context.open("rb") as file:
         events: Iterable[dict[str, Any]] = client.api.build(
-            fileobj=file, custom_context=True, rm=True, forcerm=True, labels=dict(labels), decode=True
+            fileobj=file, custom_context=True, rm=True, forcerm=True, labels=_labels(job, wanted), decode=True
         )
         for event in events:
             _narrate(event, say)
+            # The engine ends by itself after an error; read so far, its connection can be used again.
             if "error" in event:
-                raise _failed(str(event["error"]).strip())
+                failure = _failed(str(event["error"]).strip(), wanted)
             identity = str((event.get("aux") or {}).get("ID") or identity)
+    if failure is not None:
+        raise failure
     if not identity:
         raise Refused("the engine ended the build without saying which image came of it")
     return identity
 
 
-def _failed(said: str) -> LuotsiError:
+def _failed(said: str, wanted: Build) -> LuotsiError:
     """Whose business a failed build is: the user's, unless no step of theirs failed and the words are a network's or a lock's."""
     words = said.lower()
     if "returned a non-zero code" not in words:
@@ -144,7 +159,14 @@ def _failed(said: str) -> LuotsiError:
             )
         if any(sign in words for sign in NETWORK):
             return Waiting(f"The endpoint's base image cannot be pulled at the moment: {said}", after=30)
-    return ConfigError(f"The image cannot be built: {said}")
+    hint = ""
+    if wanted.packages and " -m pip install " in said:
+        needed = ", ".join(wanted.packages)
+        hint = (
+            f"The endpoint needs {needed}, which pip installs: its image must have `python3` with pip that reaches a package "
+            "index. Else use an image that has all of it, and `server-command`."
+        )
+    return ConfigError(f"The image cannot be built: {said}", hint=hint)
 
 
 def _push(client: docker.DockerClient, name: str, tag: str, say: Callable[[str], None]) -> str:

@@ -1,7 +1,8 @@
 """Which of the files that a job left are outputs, and what their sidecars say of them. Pure: it judges a listing.
 
 Sidecars (`<file>.metadata.json` for a file that is there, and `valohai.metadata.jsonl` at the top) become metadata of
-their files and are not outputs themselves. Where both speak, the jsonl's keys win.
+their files and are not outputs themselves. Where both speak, the jsonl's keys win. Of files that were stored while the
+command ran, a sidecar that is there at the end speaks of the last with its name, the jsonl of all with a name.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,39 +29,59 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """Files to store, in order of their names; the metadata of each; and what a person should know."""
+    """Files to store, in order of their names; the metadata of each; and what a person should know.
+
+    `late_sidecars` and `late_lines`: metadata of files that were stored before, by name.
+    """
 
     files: tuple[Found, ...]
     metadata: Mapping[str, dict[str, Json]] = field(default_factory=dict)
     events: tuple[str, ...] = ()
+    late_sidecars: Mapping[str, dict[str, Json]] = field(default_factory=dict)
+    late_lines: Mapping[str, dict[str, Json]] = field(default_factory=dict)
 
 
-def sidecars(files: Sequence[Found]) -> list[Found]:
-    """Those of `files` that may be sidecars: what `collect` wants to be read."""
-    names = {file.name for file in files}
+def sidecars(files: Sequence[Found], uploaded: frozenset[str] = frozenset()) -> list[Found]:
+    """Those of `files` that may be sidecars: what `collect` wants to be read. `uploaded`: names that were stored before."""
+    names = {file.name for file in files} | uploaded
     return [file for file in files if _limit(file, names)]
 
 
-def collect(files: Sequence[Found], texts: Mapping[str, bytes]) -> Collected:
+def collect(
+    files: Sequence[Found], texts: Mapping[str, bytes], uploaded: frozenset[str] = frozenset()
+) -> Collected:
     """Judge a listing. `texts`: name -> content of the files that `sidecars` named (those that could be read)."""
-    names = {file.name for file in files}
-    merged: dict[str, dict[str, Json]] = {}
+    names = {file.name for file in files} | uploaded
+    single: dict[str, dict[str, Json]] = {}
+    lines: dict[str, dict[str, Json]] = {}
     consumed: set[str] = set()
     events: list[str] = []
-    for file in sorted(sidecars(files), key=lambda file: file.name == JSONL):
+    for file in sidecars(files, uploaded):
         text = texts.get(file.name)
         if text is None or file.size > _limit(file, names):
-            events.append(f"{file.name} is too large to be read as metadata; it is stored as an output")
+            events.append(
+                f"{spelled(file.name)} is too large to be read as metadata; it is stored as an output"
+            )
             continue
-        found = _jsonl(text, names, events) if file.name == JSONL else _sidecar(file.name, text, events)
-        if found is None:
+        if file.name == JSONL:
+            lines = _jsonl(text, names, events)
+        elif (values := _sidecar(file.name, text, events)) is not None:
+            single[file.name.removesuffix(SIDECAR)] = values
+        else:
             continue
         consumed.add(file.name)
-        for name, values in found.items():
-            merged.setdefault(name, {}).update(values)
     kept = tuple(sorted((file for file in files if file.name not in consumed), key=lambda file: file.name))
     stored = {file.name for file in kept}
-    return Collected(kept, {name: values for name, values in merged.items() if name in stored}, tuple(events))
+    return Collected(
+        kept,
+        {
+            name: single.get(name, {}) | lines.get(name, {})
+            for name in stored & (single.keys() | lines.keys())
+        },
+        tuple(events),
+        {name: values for name, values in single.items() if name in uploaded - stored},
+        {name: values for name, values in lines.items() if name in uploaded},
+    )
 
 
 def spelled(name: str) -> str:
@@ -74,12 +95,11 @@ def _limit(file: Found, names: set[str]) -> int:
     return MAX_SIDECAR if file.name.endswith(SIDECAR) and file.name.removesuffix(SIDECAR) in names else 0
 
 
-def _sidecar(name: str, text: bytes, events: list[str]) -> dict[str, dict[str, Json]] | None:
+def _sidecar(name: str, text: bytes, events: list[str]) -> dict[str, Json] | None:
     values = metadata.parse(text.decode("utf-8", "replace"))
     if values is None:
         events.append(f"{spelled(name)} is not one JSON object; it is stored as an output")
-        return None
-    return {name.removesuffix(SIDECAR): values}
+    return values
 
 
 def _jsonl(text: bytes, names: set[str], events: list[str]) -> dict[str, dict[str, Json]]:

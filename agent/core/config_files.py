@@ -1,8 +1,8 @@
 """The files in a job's config directory, as Valohai's own library reads them: execution, parameters, inputs."""
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from schemas.codec import Json
 from schemas.messages.job import Input, Job
@@ -10,17 +10,22 @@ from schemas.messages.job import Input, Job
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A file that was put into an input's directory. `name` is relative to it, with directories."""
+    """A file of an input. `name` is relative to the input's directory, with directories."""
 
     input: str
     name: str
     uri: str
-    size: int
-    sha256: str
-    """`sha256:` and hex."""
-    md5: str
-    sha1: str
+    size: int | None
+    """Bytes; None for a file on demand whose source does not say."""
+    sha256: str | None
+    """`sha256:` and hex; None while nobody has read the file."""
+    md5: str = ""
+    sha1: str = ""
     datum: str | None = None
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    """What the file's sidecar said when it was an output."""
+    is_here: bool = True
+    """False: on demand, so that the job asks for it."""
 
 
 def execution(job: Job) -> dict[str, Json]:
@@ -28,8 +33,8 @@ def execution(job: Job) -> dict[str, Json]:
     facts: dict[str, Json] = {
         "commit-identifier": job.commit,
         "creator-id": None,
-        "creator-name": None,
-        "creator-email": None,
+        "creator-name": job.creator_name or None,
+        "creator-email": job.creator_email or None,
         "environment-id": job.environment,
         "environment-name": job.environment_name,
         "environment-slug": job.environment_name,
@@ -46,6 +51,8 @@ def execution(job: Job) -> dict[str, Json]:
         "project-id": job.project,
         "project-name": job.project_name,
     }
+    if job.task:
+        facts |= {"task-id": job.task, "task-counter": job.task_counter}
     if job.pipeline:
         facts |= {
             "pipeline-id": job.pipeline,
@@ -64,29 +71,34 @@ def parameters(job: Job) -> dict[str, Json]:
 
 def inputs(job: Job, placed: Sequence[Placed], directory: str) -> dict[str, Json]:
     """`inputs.json`. `directory`: the inputs directory as the job sees it."""
-    return {
-        each.name: _input(job, each, [file for file in placed if file.input == each.name], directory)
-        for each in job.inputs
-    }
+    by_input: dict[str, list[Placed]] = {each.name: [] for each in job.inputs}
+    for file in placed:
+        by_input[file.input].append(file)
+    return {each.name: _input(job, each, by_input[each.name], directory) for each in job.inputs}
+
+
+def input_id(execution: str, name: str) -> str:
+    """The id of an input: the same for every attempt of an execution."""
+    return str(uuid.uuid5(uuid.UUID(execution), name))
 
 
 def _input(job: Job, described: Input, files: Sequence[Placed], directory: str) -> Json:
-    return {
-        "input_id": str(uuid.uuid5(uuid.UUID(job.execution), described.name)),
-        "files": [
-            {
-                "name": file.name,
-                "path": f"{directory}/{described.name}/{file.name}",
-                "size": file.size,
-                "uri": file.uri,
-                **({"datum_id": file.datum} if file.datum else {}),
-                "metadata": [],
-                "checksums": {
-                    "md5": file.md5,
-                    "sha1": file.sha1,
-                    "sha256": file.sha256.removeprefix("sha256:"),
-                },
-            }
-            for file in files
-        ],
-    }
+    identifier = input_id(job.execution, described.name)
+    place = f"{directory}/{described.name}"
+    return {"input_id": identifier, "files": [_file(file, place, identifier) for file in files]}
+
+
+def _file(file: Placed, directory: str, identifier: str) -> Json:
+    told: dict[str, Json] = {"name": file.name}
+    if file.is_here:
+        told["path"] = f"{directory}/{file.name}"
+    if file.size is not None:
+        told["size"] = file.size
+    told["uri"] = file.uri
+    if file.datum:
+        told["datum_id"] = file.datum
+    if not file.is_here:
+        told["input_id"] = identifier
+    told["metadata"] = [dict(file.metadata)] if file.metadata else []
+    digests = {"md5": file.md5, "sha1": file.sha1, "sha256": (file.sha256 or "").removeprefix("sha256:")}
+    return told | {"checksums": {kind: digest for kind, digest in digests.items() if digest}}

@@ -6,7 +6,9 @@ from agent.runtimes.port import Places
 from schemas.errors import Refused
 from schemas.messages.job import Job
 
-_TRUE = frozenset({"1", "yes", "true"})
+_PLATFORM = ("VH_TASK_ID", "VH_PIPELINE_ID", "VH_PIPELINE_NODE_ID")
+_DISTRIBUTED = "VH_DIST_"
+"""Beginning of the variables of a distributed task's members."""
 
 
 def variables(job: Job, secrets: Mapping[str, str], places: Places) -> dict[str, str]:
@@ -20,18 +22,20 @@ def variables(job: Job, secrets: Mapping[str, str], places: Places) -> dict[str,
         "VH_EXECUTION_ID": job.execution,
         "VH_PROJECT_ID": job.project,
     }
-    if job.pipeline:
-        fixed["VH_PIPELINE_ID"] = job.pipeline
-    if job.node:
-        fixed["VH_PIPELINE_NODE_ID"] = job.node
+    fixed |= {
+        name: value
+        for name, value in zip(_PLATFORM, (job.task, job.pipeline, job.node), strict=True)
+        if value is not None
+    }
+    # Whoever is in no task must not be taken for one who is.
+    given = {
+        name: value
+        for name, value in {**job.environment_variables, **secrets}.items()
+        if name not in _PLATFORM and not name.startswith(_DISTRIBUTED)
+    }
     # Without PYTHONUNBUFFERED metadata arrives when a buffer is full.
-    result = {"PYTHONUNBUFFERED": "1", **job.environment_variables, **secrets, **fixed}
+    result = {"PYTHONUNBUFFERED": "1", **given, **fixed}
     for name, value in result.items():
         if not name or "=" in name or "\0" in name or "\0" in value:
             raise Refused(f"no process can be given the environment variable {name!r}")
     return result
-
-
-def wants_fresh_image(job: Job) -> bool:
-    """Whether `VH_NO_IMAGE_CACHE` asks for a pull even where the image is there."""
-    return job.environment_variables.get("VH_NO_IMAGE_CACHE", "").lower() in _TRUE

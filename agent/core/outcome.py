@@ -17,6 +17,8 @@ class Asked(StrEnum):
     NOTHING = ""
     STOP = "stop"
     LIMIT = "limit"
+    SILENCE = "silence"
+    CONDITION = "condition"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +32,52 @@ class Verdict:
     events: tuple[str, ...] = field(default=())
 
 
-def decide(ended: Ended, asked: Asked, seconds: float, limit: float | None) -> Verdict:
-    """The verdict on a command that ran `seconds` and ended. `limit`: the time limit in seconds, if there was one."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What ends a command that would go on. In seconds: `time` since its start, `silence` since its last output."""
+
+    time: float | None = None
+    silence: float | None = None
+    condition: str | None = None
+    """An expression over its metadata (`schemas/conditions.py`)."""
+
+
+def why(asked: Asked, bounds: Bounds) -> str:
+    """Why the agent ends a command, for its log."""
+    match asked:
+        case Asked.NOTHING:
+            return ""
+        case Asked.STOP:
+            return "stopped on request"
+        case Asked.LIMIT:
+            return f"the time limit of {duration(bounds.time or 0)} has passed"
+        case Asked.SILENCE:
+            return f"nothing was printed for {duration(bounds.silence or 0)}, the no-output-timeout"
+        case Asked.CONDITION:
+            return f"the stop condition holds: {bounds.condition}"
+
+
+def decide(ended: Ended, asked: Asked, seconds: float, bounds: Bounds) -> Verdict:
+    """The verdict on a command that ran `seconds` and ended. Downstream nodes run after a stop condition, so it is complete."""
     note = f": {ended.note}" if ended.note else ""
-    if asked is Asked.STOP:
-        return Verdict("stopped", f"stopped on request after {duration(seconds)}", ended.exit_code)
-    if asked is Asked.LIMIT:
-        words = f"the time limit of {duration(limit or seconds)} ended it"
-        return Verdict("error", words, ended.exit_code)
-    if ended.exit_code is None:
+    code, after = ended.exit_code, f"after {duration(seconds)}"
+    match asked:
+        case Asked.STOP:
+            return Verdict("stopped", f"stopped on request {after}", code)
+        case Asked.LIMIT:
+            return Verdict("error", f"the time limit of {duration(bounds.time or seconds)} ended it", code)
+        case Asked.SILENCE:
+            silence = duration(bounds.silence or 0)
+            return Verdict("error", f"the no-output-timeout of {silence} ended it {after}", code)
+        case Asked.CONDITION:
+            return Verdict("complete", f"complete {after}: the stop condition {bounds.condition} held", code)
+        case Asked.NOTHING:
+            pass
+    if code is None:
         return Verdict("interrupted", f"it vanished while it ran{note}")
-    if ended.exit_code == 0:
-        return Verdict("complete", f"complete after {duration(seconds)}", 0)
-    return Verdict("error", f"exit code {ended.exit_code} after {duration(seconds)}{note}", ended.exit_code)
+    if code == 0:
+        return Verdict("complete", f"complete {after}", 0)
+    return Verdict("error", f"exit code {code} {after}{note}", code)
 
 
 def store_failed(verdict: Verdict, trouble: str) -> Verdict:

@@ -7,7 +7,8 @@ from pkgutil import iter_modules
 from agent.runtimes.port import Runtime
 from schemas.errors import Stalled
 
-KINDS = sorted({module.name for module in iter_modules(__path__)} - {"port", "sessions", "tail"})
+_PARTS = {"port", "sessions", "tail", "engine", "engine_images", "engine_options"}
+KINDS = sorted({module.name for module in iter_modules(__path__)} - _PARTS)
 
 
 def load(kind: str, settings: Mapping[str, object]) -> Runtime:

@@ -5,18 +5,18 @@ attach (lasts as long as the container), start, wait, remove. The log that the e
 """
 
 import json
+import math
 import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import DockerException, NotFound
 from docker.types import LogConfig
-from docker.utils import kwargs_from_env, parse_repository_tag
+from docker.utils import kwargs_from_env
 from requests import Response
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
@@ -24,7 +24,11 @@ from urllib3.exceptions import HTTPError
 from agent.core import position
 from agent.core.frames import Frames, Stamped, joined
 from agent.core.outcome import KILLED
-from agent.runtimes.port import FOLDERS, Ended, Image, Piece, Places, Running, Spec
+from agent.machine import GPU
+from agent.runtimes import engine_options
+from agent.runtimes.engine import one_line, translated
+from agent.runtimes.engine_images import Images
+from agent.runtimes.port import FOLDERS, Ended, Image, Needs, Piece, Places, Running, Spec
 from schemas.errors import Refused, Stalled, Waiting
 
 USUAL_SOCKET = "unix:///var/run/docker.sock"
@@ -35,6 +39,22 @@ SECONDS = 120
 
 CHUNK = 256 * 1024
 
+# SIGTERM to all but process 1, once by pid and name, until the container ends: what is started meanwhile is told as well,
+# and so is a child that was told before it became another program, since that may have lost the signal.
+TELL = """
+told=' '
+while :; do
+    for folder in /proc/[0-9]*; do
+        pid=${folder#/proc/}
+        [ "$pid" != 1 ] && [ "$pid" != $$ ] && read -r name 2>/dev/null <"$folder/comm" || continue
+        case "$told" in *" $pid:$name "*) continue ;; esac
+        told="$told$pid:$name "
+        kill -TERM "$pid"
+    done
+    sleep 1
+done
+"""
+
 
 class DockerRuntime:
     """See the port."""
@@ -44,28 +64,50 @@ class DockerRuntime:
     def __init__(self, client: docker.APIClient, address: str, network: str) -> None:
         self._client = client
         self._network = network
+        self._images = Images(client)
         self.engine: str | None = address
-        with _translated("the Docker engine does not answer"):
+        with translated("the Docker engine does not answer"):
             self.label = f"docker {client.version()['Version']}"
+            about = client.info()
+        self._machine = float(about.get("NCPU") or 0), int(about.get("MemTotal") or 0) // (1024 * 1024)
+        self._has_gpus = "nvidia" in (about.get("Runtimes") or {})
 
     def places(self, folder: Path) -> Places:
         """`/valohai/...`, wherever the folder is."""
         return Places(*(f"{HOME}/{name}" for name in FOLDERS))
 
-    def resolve(self, image: str, fresh: bool, say: Callable[[str], None]) -> Image:
+    def resolve(self, image: str, fresh: bool, say: Callable[[str], None], pin: str = "") -> Image:
         """See the port."""
-        found = None if fresh else self._inspect(image)
-        if found is None:
-            say(f"pulling the image {image}")
-            self._pull(image)
-            found = self._inspect(image)
-        if found is None:
-            raise Stalled(f"the image {image} cannot be had: the engine pulled it and does not have it")
-        return Image(image, found["Id"], _digest(image, found))
+        return self._images.pinned(image, pin, say) if pin else self._images.named(image, fresh, say)
+
+    def fit(self, needs: Needs) -> tuple[str, ...]:
+        """See the port. An engine keeps them all, but for devices that it does not know."""
+        for name, count in (needs.devices or {}).items():
+            if count and name != GPU:
+                raise Refused(
+                    f"the device {name} cannot be given to a container: Docker hands out {GPU} only",
+                    "Take it out of the step's `resources`, or send the step to an environment that has it.",
+                )
+        return ()
+
+    def host(self, network: str) -> str | None:
+        """See the port: the gateway of a bridge is this machine, if the engine runs on it."""
+        name = network or self._network
+        if not str(self.engine).startswith("unix://") or name == "none" or name.startswith("container:"):
+            return None
+        if name == "host":
+            return "127.0.0.1"
+        with translated(f"the engine does not know the network {name}"):
+            plan = self._client.inspect_network("bridge" if name == "default" else name)["IPAM"]["Config"]
+        return next((str(part["Gateway"]) for part in plan or () if part.get("Gateway")), None)
+
+    def machine(self) -> tuple[float, int]:
+        """See the port: as the engine sees it."""
+        return self._machine
 
     def start(self, spec: Spec) -> Running:
         """See the port."""
-        with _translated(f"the engine cannot make the container of {spec.image.name}", spec.attempt):
+        with translated(f"the engine cannot make the container of {spec.image.name}", spec.attempt):
             self._client.create_container(
                 spec.image.id,
                 name=_name(spec.attempt),
@@ -77,7 +119,7 @@ class DockerRuntime:
             )  # fmt: skip
         run = DockerRun(self._client, spec.attempt)
         try:
-            with _translated(f"the engine cannot start the command in {spec.image.name}"):
+            with translated(f"the engine cannot start the command in {spec.image.name}"):
                 run.attach()
                 self._client.start(_name(spec.attempt))
         except Stalled:
@@ -88,7 +130,7 @@ class DockerRuntime:
 
     def adopt(self, attempt: str, own: Path) -> Running | None:
         """See the port."""
-        with _translated("the Docker engine does not answer"):
+        with translated("the Docker engine does not answer"):
             try:
                 state = self._client.inspect_container(_name(attempt))["State"]
             except NotFound:
@@ -101,7 +143,7 @@ class DockerRuntime:
 
     def sweep(self, agent: str, is_known: Callable[[str], bool]) -> None:
         """See the port."""
-        with _translated("the Docker engine does not answer"):
+        with translated("the Docker engine does not answer"):
             for found in self._client.containers(all=True, filters={"label": f"luotsi.agent={agent}"}):
                 attempt = found["Labels"].get("luotsi.attempt", "")
                 if attempt and not is_known(attempt):
@@ -116,39 +158,21 @@ class DockerRuntime:
             str(spec.folder / name): {"bind": f"{HOME}/{name}", "mode": "ro" if name in READ_ONLY else "rw"}
             for name in FOLDERS
         }
-        limits: dict[str, Any] = {}
-        if spec.cpu_max:
-            limits["nano_cpus"] = int(spec.cpu_max * 1e9)
-        if spec.memory_max:
-            limits["mem_limit"] = limits["memswap_limit"] = spec.memory_max * 1024 * 1024
+        for name in spec.writable:
+            below = f"inputs/{name}"
+            binds[str(spec.folder / below)] = {"bind": f"{HOME}/{below}", "mode": "rw"}
         return self._client.create_host_config(
             binds=binds,
-            network_mode=self._network,
+            network_mode=spec.needs.network or self._network,
+            mounts=[engine_options.mount(mount) for mount in spec.needs.mounts],
+            device_requests=engine_options.devices(spec.needs, self._has_gpus),
             # Every byte as it was printed (json-file replaces what is no UTF-8), and never rotated: an adopted container's
             # log is read again from its start, and counted.
             log_config=LogConfig(
                 type="local", config={"max-size": "1000t", "max-file": "1", "compress": "false"}
             ),
-            **limits,
+            **engine_options.limits(spec.needs),
         )
-
-    def _inspect(self, image: str) -> dict[str, Any] | None:
-        with _translated("the Docker engine does not answer"):
-            try:
-                found: dict[str, Any] = self._client.inspect_image(image)  # type: ignore[no-untyped-call]
-            except ImageNotFound:
-                return None
-        return found
-
-    def _pull(self, image: str) -> None:
-        repository, tag = parse_repository_tag(image)
-        try:
-            with _translated(f"the image {image} cannot be had"):
-                for step in self._client.pull(repository, tag=tag or "latest", stream=True, decode=True):
-                    if "error" in step:
-                        raise Stalled(f"the image {image} cannot be had: {_one_line(step['error'])}")
-        except Refused as error:
-            raise Stalled(f"the image {image} cannot be had: {error.message}") from error
 
 
 class DockerRun:
@@ -194,15 +218,20 @@ class DockerRun:
                     return Ended(None, "the agent let go of it")
 
     def stop(self, grace: float) -> None:
-        """See the port. A shell that is process 1 hears no SIGTERM and hands none on: its children are told themselves."""
+        """See the port. A shell that is process 1 hands no SIGTERM on: its children are told themselves, after it."""
         try:
-            told = self._client.exec_create(self._id, ["/bin/sh", "-c", "kill -TERM -1"])
+            self._client.kill(self._id, "SIGTERM")
+            told = self._client.exec_create(self._id, ["/bin/sh", "-c", TELL])
             self._client.exec_start(told["Id"], detach=True)
         except (DockerException, RequestException):
-            pass  # no shell in the image, or it has ended: the engine's own stop is next
+            pass  # it has ended, or its image has no shell
         try:
-            with _translated("the engine cannot stop the container"):
-                self._client.stop(self._id, timeout=int(grace))
+            self._client.wait(self._id, timeout=max(1, math.ceil(grace)), condition="not-running")
+        except (DockerException, RequestException):
+            pass  # the grace is over
+        try:
+            with translated("the engine cannot stop the container"):
+                self._client.stop(self._id, timeout=0)
         except Refused:
             return
 
@@ -217,7 +246,7 @@ class DockerRun:
 
     def remove(self) -> None:
         """See the port."""
-        with _translated("the engine cannot remove a container"):
+        with translated("the engine cannot remove a container"):
             try:
                 self._client.remove_container(self._id, force=True, v=True)
             except NotFound:
@@ -275,7 +304,7 @@ def connect(settings: Mapping[str, object]) -> DockerRuntime:
         )
     except (DockerException, RequestException, OSError) as error:
         raise Stalled(
-            f"no Docker engine answers at {address}: {_one_line(error)}",
+            f"no Docker engine answers at {address}: {one_line(error)}",
             "Start it, or let this user use it (group docker), or choose another runtime.",
         ) from error
     return DockerRuntime(client, address, str(settings.get("network") or "bridge"))
@@ -289,33 +318,5 @@ def _read(response: Response) -> Iterator[list[Piece]]:
             yield list(frames.feed(data))
 
 
-@contextmanager
-def _translated(what: str, attempt: str = "") -> Iterator[None]:
-    try:
-        yield
-    except APIError as error:
-        if attempt and error.status_code == 409:
-            raise Refused(f"attempt {attempt} has a container already") from error
-        if error.status_code is not None and error.status_code in (502, 503, 504):
-            raise Waiting(f"{what}: {_one_line(error.explanation)}", after=1) from error
-        raise Stalled(f"{what}: {_one_line(error.explanation or str(error))}") from error
-    except (DockerException, RequestException, HTTPError, OSError) as error:
-        raise Waiting(f"{what}: {_one_line(str(error))}", after=1) from error
-
-
 def _name(attempt: str) -> str:
     return f"luotsi-{attempt}"
-
-
-def _digest(image: str, found: Mapping[str, Any]) -> str:
-    """The digest in the registry that the image was named by, else the engine's own id."""
-    repository, _ = parse_repository_tag(image)
-    for known in found.get("RepoDigests") or []:
-        name, _, digest = known.partition("@")
-        if name == repository or name.removeprefix("docker.io/").removeprefix("library/") == repository:
-            return str(digest)
-    return str(found["Id"])
-
-
-def _one_line(text: object) -> str:
-    return " ".join(str(text).split())[:500]

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from schemas.messages.job import Mount
+
 Stream = Literal["stdout", "stderr"]
 
 FOLDERS = ("repository", "inputs", "outputs", "config")
@@ -36,6 +38,23 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """What a command asks of its machine. Cores and MB; 0 and empty: nothing asked."""
+
+    cpu_min: float = 0
+    cpu_max: float = 0
+    memory_min: int = 0
+    memory_max: int = 0
+    cores: str = ""
+    """The machine's cores that it may use: `0,2,4` or `0-3`."""
+    devices: Mapping[str, int] | None = None
+    """Count by resource name. None: whatever the runtime gives usually; empty: none."""
+    network: str = ""
+    """A network of the runtime, instead of the usual one."""
+    mounts: tuple[Mount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """One command to run. `folder` holds the directories of `FOLDERS`; `own` is a folder for the runtime's own files."""
 
@@ -47,10 +66,9 @@ class Spec:
     image: Image
     command: tuple[str, ...]
     variables: Mapping[str, str] = field(default_factory=dict)
-    cpu_max: float = 0
-    """Cores; 0 is no limit."""
-    memory_max: int = 0
-    """MB; 0 is no limit."""
+    needs: Needs = Needs()
+    writable: tuple[str, ...] = ()
+    """Inputs that the job fetches itself, into their directories; all others are read-only where a runtime can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +138,24 @@ class Runtime(Protocol):
         """Where the job will see the directories of a work folder."""
         ...
 
-    def resolve(self, image: str, fresh: bool, say: Callable[[str], None]) -> Image:
-        """The image, pulled if it is not there (or if `fresh`). `say` hears progress. `Stalled` names image and reason."""
+    def resolve(self, image: str, fresh: bool, say: Callable[[str], None], pin: str = "") -> Image:
+        """The image, pulled if it is not there (or if `fresh`). `say` hears progress. `Stalled` names image and reason.
+
+        `pin`: the digest that an earlier attempt resolved it to; exactly that image, or `Stalled`.
+        """
+        ...
+
+    def fit(self, needs: Needs) -> tuple[str, ...]:
+        """A sentence for each need that this runtime leaves out. Raises `Refused` for one that cannot be left out."""
+        ...
+
+    def host(self, network: str) -> str | None:
+        """The address at which a command in this network (empty: the usual one) reaches this machine, and at which a
+        server for it listens. None when there is none."""
+        ...
+
+    def machine(self) -> tuple[float, int]:
+        """Cores and MB of memory of the machine that commands run on; 0 where that is not known."""
         ...
 
     def start(self, spec: Spec) -> Running:

@@ -9,12 +9,14 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from agent import machine
 from agent.core import position
 from agent.runtimes import sessions
-from agent.runtimes.port import FOLDERS, Ended, Image, Piece, Places, Running, Spec, Stream
+from agent.runtimes.port import FOLDERS, Ended, Image, Needs, Piece, Places, Running, Spec, Stream
 from agent.runtimes.sessions import Identity
 from agent.runtimes.tail import Bell, Tail
 from schemas.errors import Refused, Stalled
@@ -23,6 +25,9 @@ STREAMS: tuple[Stream, ...] = ("stdout", "stderr")
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "HOME")
 LOADER = ("LD_", "GLIBC_TUNABLES")
 """Variables that would act on the shell and the sandbox around the command too: not passed on."""
+
+ROUND = 0.25
+"""Seconds between two rounds of asking a command to end."""
 
 LOCKED = 97
 # $1: the runtime's own folder; $2: working directory; the rest: the command. mkdir is the lock: a second start ends here.
@@ -58,12 +63,35 @@ class ProcessRuntime:
         """The work folder itself."""
         return Places(*(str(folder / name) for name in FOLDERS))
 
-    def resolve(self, image: str, fresh: bool, say: Callable[[str], None]) -> Image:
+    def resolve(self, image: str, fresh: bool, say: Callable[[str], None], pin: str = "") -> Image:
         """There are no images here; the name is kept for the record."""
         return Image(image, "", "")
 
+    def fit(self, needs: Needs) -> tuple[str, ...]:
+        """See the port. A process has this machine as it is; what a step needs at least was judged when it was sent here."""
+        left_out = {
+            "the limits of CPUs and memory are": needs.cpu_max or needs.memory_max or needs.cores,
+            "the network of its own is": needs.network,
+            "devices are not handed out one by one, so that its `devices` are": needs.devices is not None,
+        }
+        return (
+            *(
+                f"mount of {mount.source} ignored: the process runtime has no mounts"
+                for mount in needs.mounts
+            ),
+            *(f"{what} ignored by the process runtime" for what, asked in left_out.items() if asked),
+        )
+
+    def host(self, network: str) -> str | None:
+        """This machine: a process, also a sandboxed one, shares its network."""
+        return "127.0.0.1"
+
+    def machine(self) -> tuple[float, int]:
+        """See the port."""
+        return machine.cores(), machine.memory()
+
     def start(self, spec: Spec) -> Running:
-        """See the port. CPU and memory limits need a container and are not kept."""
+        """See the port."""
         if _identity(spec.own):
             raise Refused(f"attempt {spec.attempt} runs already")
         spec.own.mkdir(exist_ok=True)
@@ -92,11 +120,13 @@ class ProcessRuntime:
         if not self._sandbox:
             return []
         folder, attempts = str(spec.folder), str(spec.own.parents[1])
+        late = [f"{folder}/inputs/{name}" for name in spec.writable]
         return [
             self._sandbox, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc",
             "--tmpfs", "/tmp", "--tmpfs", attempts,  # noqa: S108 - the sandbox's own, empty
             "--bind", folder, folder, "--ro-bind", f"{folder}/inputs", f"{folder}/inputs", "--ro-bind", f"{folder}/config",
-            f"{folder}/config", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--chdir", f"{folder}/repository", "--",
+            f"{folder}/config", *(word for path in late for word in ("--bind", path, path)),
+            "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--chdir", f"{folder}/repository", "--",
         ]  # fmt: skip
 
 
@@ -138,10 +168,19 @@ class ProcessRun:
     def stop(self, grace: float) -> None:
         """See the port."""
         with self._stopping:
-            if self._identity.alive():
-                sessions.ask_to_end(self._attempt, self._identity.pid, self._identity.pid)
-                if not self._ended.wait(grace):
-                    self._kill_all(spare=self._identity.pid)
+            if self._identity.alive() and not self._ends_in(grace):
+                self._kill_all(spare=self._identity.pid)
+
+    def _ends_in(self, grace: float) -> bool:
+        """Ask until it has ended: what is started while we ask is asked in the next round. False when the grace is over."""
+        until, told = time.monotonic() + grace, set[tuple[int, str]]()
+        while True:
+            sessions.ask_to_end(self._attempt, self._identity.pid, self._identity.pid, told)
+            left = until - time.monotonic()
+            if self._ended.wait(min(ROUND, max(0.0, left))):
+                return True
+            if left <= ROUND:
+                return False
 
     def leave(self) -> None:
         """See the port."""

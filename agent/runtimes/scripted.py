@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 
 from agent.core import position
-from agent.runtimes.port import FOLDERS, Ended, Image, Piece, Places, Running, Spec, Stream
+from agent.runtimes.port import FOLDERS, Ended, Image, Needs, Piece, Places, Running, Spec, Stream
 from schemas.errors import Refused, Stalled
 
 TERMINATED, KILLED, UNKNOWN = 143, 137, 127
@@ -33,14 +33,28 @@ class ScriptedRuntime:
         """The work folder itself."""
         return Places(*(str(folder / name) for name in FOLDERS))
 
-    def resolve(self, image: str, fresh: bool, say: Callable[[str], None]) -> Image:
+    def resolve(self, image: str, fresh: bool, say: Callable[[str], None], pin: str = "") -> Image:
         """The image's name makes its digest."""
         if image.startswith("missing"):
             raise Stalled(f"the image {image} cannot be had: there is no such image")
         if fresh:
             say(f"pulling {image}")
         digest = f"sha256:{hashlib.sha256(image.encode()).hexdigest()}"
+        if pin not in ("", digest):
+            raise Stalled(f"the image {image} cannot be had as an earlier attempt had it: {pin} is gone")
         return Image(image, digest, digest)
+
+    def fit(self, needs: Needs) -> tuple[str, ...]:
+        """Nothing runs, so nothing is missed."""
+        return ()
+
+    def host(self, network: str) -> str | None:
+        """This machine."""
+        return None if network == "none" else "127.0.0.1"
+
+    def machine(self) -> tuple[float, int]:
+        """None in particular."""
+        return 0, 0
 
     def start(self, spec: Spec) -> Running:
         """See the port."""

@@ -95,14 +95,20 @@ def belonging(attempt: str, session: int) -> Iterator[Stat]:
             yield found
 
 
-def ask_to_end(attempt: str, session: int, spare: int) -> None:
-    """SIGTERM to all but `spare`, and but shells that wait for a child which is told itself."""
+def ask_to_end(attempt: str, session: int, spare: int, told: set[tuple[int, str]]) -> None:
+    """SIGTERM to all but `spare`, and but shells that wait for a child which is told itself. To be called until they end.
+
+    `told` keeps pid and name of who was told, who is not told twice: a second SIGTERM means "hurry" to many programs. A
+    child that was told before it became another program may have lost the signal, and has another name now.
+    """
     found = [process for process in belonging(attempt, session) if process.pid != spare]
     parents = {process.parent for process in found}
     for process in found:
         if process.pid in parents and process.name in SHELLS and not _catches_sigterm(process.pid):
             continue
-        _signal(process.pid, signal.SIGTERM)
+        if (process.pid, process.name) not in told:
+            told.add((process.pid, process.name))
+            _signal(process.pid, signal.SIGTERM)
 
 
 def kill(attempt: str, session: int, spare: int = 0) -> bool:

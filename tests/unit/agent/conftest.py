@@ -9,6 +9,8 @@ from agent.runtimes import load
 from schemas.signing import SigningKey
 from tests.builders.agent_house import AgentHouse, connected
 from tests.builders.agent_web import AgentWeb
+from tests.builders.inputs_bench import Bench
+from tests.builders.web_files import WebFiles
 from tests.parts.valkey_server import ValkeyServer
 
 
@@ -25,3 +27,9 @@ def house(web: AgentWeb, valkey_server: ValkeyServer, tmp_path: Path) -> AgentHo
     return AgentHouse(
         web, tmp_path / "agent", valkey_server.address, SigningKey.generate(), load("scripted", {})
     )
+
+
+@pytest.fixture
+def bench(web: AgentWeb, tmp_path: Path) -> Iterator[Bench]:
+    with WebFiles().serve() as strangers:
+        yield Bench(web, strangers, tmp_path)

@@ -7,19 +7,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pytest
 
+from agent.folder import FINISHED, AttemptFolder, Phase
 from agent.main import Agent
 from agent.runtimes import load, sessions
 from schemas.errors import Stalled
 from schemas.messages.claim import Order
 from tests.builders.agent_house import AgentHouse
 from tests.builders.agent_web import AgentWeb
-from tests.parts.process import until
+from tests.parts.process import PATIENCE, until
 
 RUN = """
 import json, sys
@@ -62,7 +63,7 @@ class AgentProcess:
     def end(self) -> int:
         assert self.process
         self.process.terminate()
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE)
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ def test_killed_at_any_moment_it_ends_with_one_result(
     web.troubles.append(kill)
     process.start()
     held = house.send(once(house), 'echo made > "$VH_OUTPUTS_DIR/made.txt"', "exit 3")
-    assert killed.wait(30)
+    assert killed.wait(PATIENCE)
     if done:
         process.kill()
     assert process.process
@@ -160,6 +161,80 @@ def test_killed_at_any_moment_it_ends_with_one_result(
     assert [output.name for output in result.outputs] == ["made.txt"]
     assert len(web.object_names("results/")) == 1
     assert house.printed(result, "stderr") == []
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["same-process", "next-process"])
+def test_a_wake_up_that_comes_after_the_end_starts_nothing(
+    house: AgentHouse, web: AgentWeb, process: AgentProcess, again: bool
+) -> None:
+    process.start()
+    late = house.send(once(house))
+    house.result(late)
+    until(lambda: cleared(house))
+    if again:
+        process.kill()
+        process.start()
+    house.wake(late)  # the web side holds the attempt for its agent until the controller has read the result
+    house.run("true")  # taken after it
+    assert (late.state, late.claims, runs(house)) == ("running", 1, 1)
+
+
+def test_a_wake_up_that_comes_after_the_end_to_an_agent_that_lost_its_disk_starts_nothing(
+    house: AgentHouse, web: AgentWeb, process: AgentProcess
+) -> None:
+    process.start()
+    late = house.send(once(house))
+    house.result(late)
+    until(lambda: cleared(house))
+    (house.folder / FINISHED / late.job.attempt).unlink()
+    house.wake(late)  # nothing here remembers it: the web side refuses the claim
+    until(lambda: web.calls.count(f"POST /agent/v1/attempts/{late.job.attempt}/claim") == 2)
+    house.run("true")
+    assert (late.claims, runs(house)) == (1, 1)
+    until(lambda: cleared(house))
+
+
+def test_a_finished_attempt_is_remembered_only_as_long_as_its_messages_live(
+    house: AgentHouse, process: AgentProcess
+) -> None:
+    process.start()
+    first, second = house.send("true"), house.send("true")
+    house.result(first)
+    house.result(second)
+    until(lambda: cleared(house))
+    marks = house.folder / FINISHED
+    assert {mark.name for mark in marks.iterdir()} == {first.job.attempt, second.job.attempt}
+    os.utime(marks / first.job.attempt, (0, 0))
+    third = house.send("true")
+    house.result(third)
+    until(lambda: cleared(house))
+    assert {mark.name for mark in marks.iterdir()} == {second.job.attempt, third.job.attempt}
+
+
+def test_a_folder_is_whole_or_gone_for_whoever_looks(tmp_path: Path) -> None:
+    for number in range(20):
+        folder = AttemptFolder(tmp_path / str(number))
+        folder.receive("a message")
+        folder.update(phase=Phase.ENDED)
+        for name in range(200):
+            (folder.path / str(name)).touch()
+        whole = {path.name for path in folder.path.iterdir()}
+        removing = threading.Thread(target=folder.remove)
+        removing.start()
+        while removing.is_alive():
+            with suppress(FileNotFoundError):
+                seen = {path.name for path in folder.path.iterdir()}
+                assert seen == whole or not folder.path.exists()
+        removing.join()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_half_removed_is_not_taken_up_and_goes(house: AgentHouse, process: AgentProcess) -> None:
+    half = house.folder / "attempts" / ".trash-one-1234"
+    half.mkdir(parents=True)
+    (half / "job.json").touch()
+    process.start()
+    until(lambda: not half.exists())
 
 
 def test_told_to_end_it_ends_at_once_and_the_command_goes_on(

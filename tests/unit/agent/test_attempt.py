@@ -12,7 +12,7 @@ from stores import keys
 from tests.builders import agent_jobs
 from tests.builders.agent_house import AgentHouse
 from tests.builders.agent_web import AgentWeb, fails
-from tests.parts.process import until
+from tests.parts.process import PATIENCE, until
 
 
 @pytest.fixture
@@ -248,7 +248,7 @@ def test_a_machine_that_shares_the_folder_writes_itself(house: AgentHouse, web: 
     archive.write_bytes(data)
     with house.agent(shares_folder=True):
         house.wake(held)
-        assert held.done.wait(30)
+        assert held.done.wait(PATIENCE)
     [output] = (web.folder / "artifacts").rglob("made.txt")
     assert output.read_bytes() == b"made\n"
     assert (web.folder / "system" / keys.result(job.execution, 1)).exists()

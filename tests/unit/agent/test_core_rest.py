@@ -12,13 +12,11 @@ from agent.core import metadata, outcome
 from agent.core.collect import Found, collect
 from agent.core.environment import variables
 from agent.core.metadata import MAX_KEYS, Totals
-from agent.core.outcome import Asked, Verdict, decide, store_failed
-from agent.core.placing import place
+from agent.core.outcome import Asked, Bounds, Verdict, decide, store_failed
 from agent.outputs import Place, find, store
 from agent.patience import keep_trying
 from agent.runtimes.port import Ended, Places
 from schemas.errors import Gone, Refused, Stalled, Waiting
-from schemas.messages.job import Input
 from tests.builders import agent_jobs
 
 
@@ -69,10 +67,17 @@ def test_totals_have_a_limit_and_count_what_they_left_out() -> None:
         (Ended(143), Asked.STOP, "stopped", "stopped on request after 3 min 5 s"),
         (Ended(0), Asked.STOP, "stopped", "stopped on request after 3 min 5 s"),
         (Ended(None), Asked.LIMIT, "error", "the time limit of 3 min 0 s ended it"),
+        (Ended(143), Asked.SILENCE, "error", "the no-output-timeout of 1 min 0 s ended it after 3 min 5 s"),
+        (
+            Ended(143),
+            Asked.CONDITION,
+            "complete",
+            "complete after 3 min 5 s: the stop condition loss < 1 held",
+        ),
     ],
 )
 def test_what_an_end_means(ended: Ended, asked: Asked, word: str, reason: str) -> None:
-    verdict = decide(ended, asked, 185.2, 180)
+    verdict = decide(ended, asked, 185.2, Bounds(180, 60, "loss < 1"))
     assert (verdict.outcome, verdict.reason) == (word, reason)
 
 
@@ -99,6 +104,17 @@ def test_variables_that_no_process_can_have_are_refused(name: str) -> None:
         variables(agent_jobs.job("true", environment_variables={name: "x"})[0], {}, PLACES)
 
 
+def test_what_a_task_or_pipeline_says_comes_from_the_platform_alone() -> None:
+    forged = dict.fromkeys(
+        ("VH_TASK_ID", "VH_PIPELINE_ID", "VH_PIPELINE_NODE_ID", "VH_DIST_MEMBER_ID"), "forged"
+    )
+    alone = variables(agent_jobs.job("true", environment_variables=forged)[0], forged, PLACES)
+    assert not forged.keys() & alone.keys()
+    job, _ = agent_jobs.job("true", environment_variables=forged, task="t", pipeline="p", node="n")
+    inside = variables(job, forged, PLACES)
+    assert (inside["VH_TASK_ID"], inside["VH_PIPELINE_ID"], inside["VH_PIPELINE_NODE_ID"]) == ("t", "p", "n")
+
+
 def test_a_secret_beats_the_step_and_nobody_beats_the_platform() -> None:
     job, _ = agent_jobs.job(
         "true", environment_variables={"A": "step", "PYTHONUNBUFFERED": "0", "VH_CONFIG_DIR": "/x"}
@@ -110,36 +126,6 @@ def test_a_secret_beats_the_step_and_nobody_beats_the_platform() -> None:
         "/c",
         "/i",
     )
-
-
-@pytest.mark.parametrize(
-    ("described", "words"),
-    [
-        (Input("..", uris=("https://x/a",)), "stays inside"),
-        (Input("a/b"), "one directory"),
-        (Input("a", uris=("s3://bucket/key",)), "cannot fetch"),
-        (Input("a", uris=("file:///etc/passwd",)), "cannot fetch"),
-        (Input("a", uris=("https://x/%2e%2e/%2e%2e/y",), keep_directories="full"), "stays inside"),
-        (Input("a", uris=("https://x/b/f", "https://x/c/f")), "want the name 'f'"),
-        (Input("a", data=(agent_jobs.datum("../x", b""),), keep_directories="full"), "stays inside"),
-        (Input("a", uris=("https://x/f",), filename="/etc/passwd"), "stays inside"),
-    ],
-)
-def test_inputs_that_have_no_place_are_refused(described: Input, words: str) -> None:
-    with pytest.raises(Refused, match=words):
-        place(described)
-
-
-def test_names_of_inputs() -> None:
-    assert [p.name for p in place(Input("a", uris=("https://x/b/f%20g?q=1", "https://host")))] == [
-        "f g",
-        "host",
-    ]
-    assert [
-        p.name for p in place(Input("a", data=(agent_jobs.datum("d/f", b""),), keep_directories="full"))
-    ] == ["d/f"]
-    assert [p.name for p in place(Input("a", uris=("https://x/f",), filename="other"))] == ["other"]
-    assert place(Input("a", uris=("https://me:secret@x/f",)))[0].uri == "https://x/f"
 
 
 def test_a_sidecar_that_is_no_object_stays_an_output() -> None:

@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.masking import Masker
-from agent.logs import AttemptLog
+from agent.logs import FULL, AttemptLog
 from agent.sender import Sender
 from agent.spool import Mark, Spool
 from queues.streams import START, LogStreams
 from schemas import final_log, log_lines
 from schemas.errors import Refused
 from schemas.messages.log import LogRecord
+from schemas.metadata import LONGEST, Pieces
 from tests.builders.agent_house import connected
 from tests.parts.process import free_port, until
 from tests.parts.valkey_server import ValkeyServer
@@ -84,6 +85,37 @@ class TestSpool:
         assert b"".join(spool.blocks()).count(b"\n") == 2
         assert spool.line_after(5) == len(log_lines.encode(record(1, "x" * 1000)))
         spool.close()
+
+
+def test_a_log_that_is_full_says_so_once_and_goes_on_reading_metadata(tmp_path: Path) -> None:
+    for lines in (b"first\n" + b"x" * 300 + b"\n", b"x" * 300 + b'\n{"loss": 1}\n'):
+        log = AttemptLog(tmp_path, Masker(()), max_bytes=400)
+        log.feed("stdout", lines)
+        log.feed("stdout", b"y" * 300 + b'\n{"loss": 2}\n')
+        messages = [found.message for found in records(log.spool)]
+        assert messages.count(FULL) == 1
+        assert log.totals.values == {"loss": 2}
+        log.close()
+
+
+@given(st.lists(st.text(max_size=5), min_size=1, max_size=5), st.sampled_from(["{", " {", "x", ""]))
+def test_pieces_of_a_line_that_may_be_metadata_are_put_together(parts: list[str], start: str) -> None:
+    pieces = Pieces()
+    parts = [start + parts[0], *parts[1:]]
+    found = [
+        pieces.add(part, more) for part, more in zip(parts, [True] * (len(parts) - 1) + [False], strict=True)
+    ]
+    whole = "".join(parts)
+    kept = len(parts) == 1 or parts[0].lstrip().startswith("{")
+    assert found == [*[""] * (len(parts) - 1), whole if kept else ""]
+    assert pieces.add("next", more=False) == "next"
+
+
+def test_a_line_that_is_too_long_for_metadata_takes_no_memory() -> None:
+    pieces = Pieces()
+    for _ in range(LONGEST // 50_000 + 2):
+        assert pieces.add("{" + "x" * 50_000, more=True) == ""
+    assert pieces.add("}", more=False) == ""
 
 
 def test_a_log_that_is_opened_again_knows_its_place_and_its_metadata(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from agent.runtimes import sessions
 from agent.runtimes.process import ProcessRun
 from agent.runtimes.sessions import GONE, MARK, Identity, parse_stat, stat_of
+from tests.parts.process import PATIENCE
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_a_marked_process_is_found_in_whatever_session_it_is() -> None:
         [found] = sessions.belonging(attempt, 0)
         assert (found.pid, found.name, found.session) == (process.pid, "sleep", process.pid)
         assert sessions.kill(attempt, 0)
-        process.wait(10)
+        process.wait(PATIENCE)
     assert not sessions.kill(attempt, 0)
 
 

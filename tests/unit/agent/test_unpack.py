@@ -17,6 +17,7 @@ from controller.git import snapshot
 from schemas import archive
 from schemas.archive import Entry, Kind, Limits
 from schemas.errors import Refused, Stalled
+from schemas.reads import chooser
 from tests.builders import hostile
 from tests.builders.disk import largest_file
 from tests.builders.git_repository import GitRepository
@@ -308,3 +309,55 @@ def test_nothing_has_its_name_while_it_is_unpacked(jail: Path) -> None:
     assert len(seen) > 2
     assert not any(seen)
     assert [place.name for place in jail.parent.iterdir()] == ["repository"]
+
+
+READS = [
+    ([], {"a", "deep/b.py", "deep/c.txt", "link"}),
+    (["*.py"], {"deep/b.py"}),
+    (["deep/"], {"deep/b.py", "deep/c.txt"}),
+    (["deep/", "!*.txt"], {"deep/b.py"}),
+    (["/a", "link"], {"a", "link"}),
+    (["nothing"], set()),
+]
+
+
+@pytest.mark.parametrize(("reads", "there"), READS)
+def test_only_what_reads_names_is_written(reads: list[str], there: set[str], jail: Path) -> None:
+    tar = written(file(b"a"), file(b"deep/b.py"), file(b"deep/c.txt", b"y" * 3000), link(b"link", b"a"))
+    assert unpack(stream_of(tar), digest_of(tar), jail, reads=reads) == len(there)
+    found = {p.relative_to(jail).as_posix() for p in jail.rglob("*") if p.is_symlink() or p.is_file()}
+    assert found == there
+
+
+def test_what_is_not_written_is_proved_all_the_same(jail: Path) -> None:
+    tar = written(file(b"a"), file(b"b", b"one"))
+    other = written(file(b"a"), file(b"b", b"two"))
+    with pytest.raises(Refused, match="not what was ordered"):
+        unpack(stream_of(other), digest_of(tar), jail, reads=["a"])
+    assert not jail.exists()
+    behind = tar.replace(b"one" + bytes(509), b"one" + bytes(508) + b"x")
+    with pytest.raises(Refused, match="something behind the end of b"):
+        unpack(stream_of(behind), digest_of(behind), jail, reads=["a"])
+
+
+def test_controller_and_agent_mean_the_same_files(
+    git: Git, tmp_path_factory: pytest.TempPathFactory, jail: Path
+) -> None:
+    repository = GitRepository(tmp_path_factory.mktemp("source") / "work")
+    for name in hostile.NAMES.values():
+        (repository.path / os.fsdecode(name)).write_bytes(name)
+    (repository.path / "src").mkdir()
+    (repository.path / "src" / "a.py").write_text("a")
+    (repository.path / "src" / "b.txt").write_text("b")
+    sha = repository.commit()
+    mirror = repository.path / ".git"
+    info = snapshot.make(mirror, sha, mirror / "stored")
+    reads = ["src/", "!*.txt", "*e*"]
+    wanted = chooser(reads)
+    paths = {path for path, _, _ in snapshot.entries(mirror, sha) if wanted(path)}
+    with (mirror / "stored").open("rb") as data:
+        count = unpack(iter(lambda: data.read(1000), b""), info.digest, jail, reads=reads)
+    assert b"src/a.py" in paths
+    assert b"src/b.txt" not in paths
+    assert 1 < count == len(paths) < info.files
+    assert {os.fsencode(p.relative_to(jail)) for p in jail.rglob("*") if p.is_file()} == paths

@@ -17,9 +17,9 @@ from rq.serializers import JSONSerializer
 
 from queues.connection import connect
 from queues.wakeups import WakeupJob, Wakeups
-from queues.worker import WakeupWorker
+from queues.worker import TAKE, WakeupWorker
 from schemas.errors import Refused
-from tests.parts.process import free_port, until
+from tests.parts.process import PATIENCE, free_port, until
 
 ENVIRONMENT = "0123456789ab"
 EXECUTION = "11111111-1111-4111-8111-111111111111"
@@ -47,7 +47,7 @@ class Ear:
         return True
 
     def get(self) -> str:
-        return self._texts.get(timeout=30)
+        return self._texts.get(timeout=PATIENCE)
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def listening(
     finally:
         stop.set()
         worker.interrupt()
-        thread.join(20)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
@@ -163,6 +163,30 @@ def test_a_worker_outlives_an_emptied_redis_and_registers_again(redis: Redis, ow
         until(lambda: Worker.count(connection=redis) == 1)
 
 
+@pytest.mark.parametrize("lost", ["all-but-a-beat", "rq:workers", f"rq:workers:{ENVIRONMENT}"])
+def test_a_registration_of_which_a_part_is_lost_is_made_again(redis: Redis, own: Redis, lost: str) -> None:
+    """An outage can cut a registration off behind its first word, and another worker's tidying can miss ours by a moment."""
+    heard = Ear()
+    with listening(own, CountedSlots(9), heard, beat=0) as worker:
+        Wakeups(redis).send(ENVIRONMENT, EXECUTION, 1, 1, "before")
+        assert heard.get() == "before"
+        with redis.pipeline() as at_once:
+            if lost == "all-but-a-beat":
+                at_once.flushall()
+                at_once.hset(worker.key, "last_heartbeat", "2026-01-01T00:00:00.000000Z")
+            else:
+                at_once.delete(lost)
+            at_once.execute()
+        Wakeups(redis).send(ENVIRONMENT, EXECUTION, 1, 2, "after")
+        assert heard.get() == "after"
+        until(lambda: names(redis) == names(redis, worker.queues[0]) == [worker.name])
+
+
+def names(redis: Redis, of: Queue | None = None) -> list[str]:
+    """The workers that RQ's own tools find, of all queues or of one."""
+    return [found.name for found in Worker.all(connection=redis, queue=of, serializer=JSONSerializer)]
+
+
 def test_a_worker_waits_for_a_redis_that_is_down_and_comes_back() -> None:
     port = free_port()
     heard = Ear()
@@ -204,6 +228,6 @@ def test_stopping_does_not_wait_for_the_queue(redis: Redis, own: Redis) -> None:
             return super().offer(timeout)
 
     with listening(own, Watched(1), lambda _: True):
-        assert waiting.wait(10)
+        assert waiting.wait(PATIENCE)
         before = time.monotonic()
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < TAKE
