@@ -3,18 +3,10 @@
 ECMA-48 control sequences; of SGR only bold, faint and the eight basic colours (and their bright twins) are kept. Pure.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dashboard.safe import visible
-
-_ESCAPE = re.compile(
-    r"\x1b\[(?P<sgr>[0-9;:]*)m"
-    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # any other control sequence
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # strings: titles, hyperlinks
-    r"|\x1b[ -/]*[0-~]?"  # two-character escapes, and a lone one at the end
-)
+from schemas.plain_text import ESCAPE, visible, without_escapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +28,13 @@ def spans(message: str) -> list[Span]:
 
 def plain(message: str) -> str:
     """The line without any look."""
-    return "".join(span.text for span in spans(message))
+    return without_escapes(message)
 
 
 def _pieces(text: str) -> Iterator[Span]:
     look = _Look()
     at = 0
-    for escape in _ESCAPE.finditer(text):
+    for escape in ESCAPE.finditer(text):
         if escape.start() > at:
             yield Span(visible(text[at : escape.start()]), look.names)
         if escape["sgr"] is not None:

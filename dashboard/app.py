@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, url_for
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -15,6 +15,8 @@ from dashboard.parts import DashboardParts
 from dashboard.views import (
     agents,
     commits,
+    data,
+    deployments,
     executions,
     files,
     home,
@@ -24,12 +26,13 @@ from dashboard.views import (
     runs,
     search,
     status,
+    tasks,
 )
 
 _HERE = Path(__file__).parent
 
 PageView = Callable[..., Answer | AnyResponse]
-StreamView = Callable[..., Response]
+StreamView = Callable[..., AnyResponse]
 
 PAGES: Mapping[str, tuple[str, PageView]] = {
     "home": ("/", home.home),
@@ -48,6 +51,9 @@ PAGES: Mapping[str, tuple[str, PageView]] = {
     "repository_executions": ("/r/<path:repository>/executions", executions.listing),
     "execution": ("/r/<path:repository>/executions/<int:number>", executions.one),
     "log": ("/r/<path:repository>/executions/<int:number>/log", logs.page),
+    "deployments": ("/r/<path:repository>/deployments", deployments.listing),
+    "data": ("/r/<path:repository>/data", data.listing),
+    "task": ("/r/<path:repository>/tasks/<int:number>", tasks.one),
 }
 """Endpoint -> rule and view. Each page has a JSON twin at the same address with `.json` (`/home.json` for the first)."""
 
@@ -58,9 +64,10 @@ STREAMS: Mapping[str, tuple[str, StreamView]] = {
     "metric_svg": ("/r/<path:repository>/executions/<int:number>/metric.svg", executions.svg),
     "output": ("/r/<path:repository>/executions/<int:number>/outputs/<id:output>", files.download),
     "picture": ("/r/<path:repository>/executions/<int:number>/outputs/<id:output>/picture", files.picture),
+    "pipeline": ("/r/<path:repository>/pipelines/<int:number>", runs.pipeline),
     "status": ("/status", status.status),
 }
-"""Endpoint -> rule and view of what is no page: files, streams and the health check."""
+"""Endpoint -> rule and view of what is no page: files, streams, ways to one, and the health check."""
 
 
 class _Sha(BaseConverter):
@@ -101,8 +108,8 @@ def _page(parts: DashboardParts, view: PageView, as_json: bool) -> Callable[...,
     return answer
 
 
-def _bound(parts: DashboardParts, view: StreamView) -> Callable[..., Response]:
-    def answer(**names: Any) -> Response:
+def _bound(parts: DashboardParts, view: StreamView) -> Callable[..., AnyResponse]:
+    def answer(**names: Any) -> AnyResponse:
         return view(parts, **names)
 
     return answer

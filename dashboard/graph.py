@@ -9,18 +9,21 @@ from markupsafe import Markup
 from dashboard.shapes import drawing
 from schemas.states import Word
 
-BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y = 168, 36, 44, 14
+BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y = 176, 44, 44, 14
+NAME, NOTE = 17, 18
+"""Characters of a name and of a note that fit into a box."""
 MOST = 40
 """Nodes that are drawn; larger pipelines are a list only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node with the state people see, and where its execution is (None: it has none yet)."""
+    """A node with the state people see, where its execution is (None: it has none yet), and a few words below its name."""
 
     name: str
     word: Word
     address: str | None = None
+    note: str = ""
 
 
 def edges_of(graph: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -78,13 +81,20 @@ def _edge(source: tuple[int, int], target: tuple[int, int]) -> Markup:
 
 
 def _box(node: Node, place: tuple[int, int]) -> Markup:
-    name = node.name if len(node.name) <= 18 else node.name[:17] + "…"
+    middle = place[1] + BOX_HEIGHT // 2
+    note = (
+        Markup('<text class="said" x="{}" y="{}" dy=".35em">{}</text>').format(
+            place[0] + 34, middle + 9, _cut(node.note, NOTE)
+        )
+        if node.note
+        else Markup()
+    )
     box = Markup(
         '<g class="node s-{word}"><title>{title}</title><rect x="{x}" y="{y}" width="{w}" height="{h}" rx="4"/>'
-        '<g transform="translate({sx} {sy})">{shape}</g><text x="{tx}" y="{ty}" dy=".35em">{name}</text></g>'
+        '<g transform="translate({sx} {sy})">{shape}</g><text x="{tx}" y="{ty}" dy=".35em">{name}</text>{note}</g>'
     ).format(
         word=node.word.value,
-        title=f"{node.name}: {node.word}",
+        title=f"{node.name}: {node.word}{', ' if node.note else ''}{node.note}",
         x=place[0],
         y=place[1],
         w=BOX_WIDTH,
@@ -93,7 +103,12 @@ def _box(node: Node, place: tuple[int, int]) -> Markup:
         sy=place[1] + (BOX_HEIGHT - 16) // 2,
         shape=drawing(node.word),
         tx=place[0] + 34,
-        ty=place[1] + BOX_HEIGHT // 2,
-        name=name,
+        ty=middle - 8 if node.note else middle,
+        name=_cut(node.name, NAME),
+        note=note,
     )
     return box if node.address is None else Markup('<a href="{}">{}</a>').format(node.address, box)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

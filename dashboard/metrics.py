@@ -214,7 +214,12 @@ def csv(keys: Sequence[str], points: Iterable[Point]) -> Iterator[str]:
 def compared_with(
     connection: Connection, execution: ExecutionFull, run: RunLine | None
 ) -> tuple[Earlier | None, str]:
-    """What an execution is held against, and its name: the gate's base, else the one before it."""
+    """What an execution is held against, and its name: the gate's base, else the one before it.
+
+    One of a task is compared with its siblings, on the task's page.
+    """
+    if execution.task is not None:
+        return None, ""
     base_sha = (run.gate or {}).get("base_sha") if run else None
     if isinstance(base_sha, str) and base_sha:
         base = pages_execution.at_base(connection, execution, base_sha)

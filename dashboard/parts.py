@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import BoundedSemaphore
 from time import sleep
+from typing import Literal
 
 from redis import Redis
 
@@ -13,6 +14,14 @@ from schemas import moments
 from stores.port import Store
 
 LIVE_CONNECTIONS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What holds for the whole installation just now. `kind`: `maintenance`, or `trouble` that a person has to end."""
+
+    kind: Literal["maintenance", "trouble"]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +40,5 @@ class DashboardParts:
     pause: Callable[[float], None] = sleep
     live_seconds: float = 600
     alive_seconds: float = 90
+    notices: Callable[[], tuple[Notice, ...]] = tuple
     live: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(LIVE_CONNECTIONS))

@@ -6,29 +6,15 @@ Escaping is Jinja's; this is for what escaping leaves alone. Pure.
 import re
 from urllib.parse import urlsplit
 
+from schemas.plain_text import visible
+
+__all__ = ["HIDDEN", "csv_cell", "file_name", "link", "variables", "visible", "without_userinfo"]
+
 _USERINFO = re.compile(r"(?<=://)[^\s/@]+@")
 _SECRET_NAME = re.compile(
     r"(PASS(WORD|WD)?|SECRET|TOKEN|CREDENTIAL|(API|ACCESS|PRIVATE|SIGNING)_?KEY)", re.IGNORECASE
 )
-# C0 but tab and line feed, DEL, C1, what turns the writing direction, and surrogates, which are no characters.
-_CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 HIDDEN = "•••"
-
-
-def visible(text: str) -> str:
-    """The text with every control character drawn instead of obeyed. Tabs stay; so do line ends."""
-    return _CONTROL.sub(_drawn, text)
-
-
-def _drawn(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "\u2421"
-    return f"⟨U+{code:04X}⟩"
 
 
 def without_userinfo(text: str) -> str:

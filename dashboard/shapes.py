@@ -9,10 +9,12 @@ from markupsafe import Markup
 
 from schemas.states import (
     AttemptState,
+    DeploymentState,
     ExecutionState,
     NodeState,
     PromotionState,
     RunState,
+    TaskState,
     Word,
     word,
 )
@@ -38,7 +40,9 @@ _KINDS: dict[str, type[StrEnum]] = {
     "attempt": AttemptState,
     "run": RunState,
     "node": NodeState,
+    "task": TaskState,
     "promotion": PromotionState,
+    "deployment": DeploymentState,
     "verdict": RunState,
     "word": Word,
 }

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, url_for
 from markupsafe import Markup
 
-from dashboard import safe, shapes, words
+from dashboard import nodes, safe, shapes, words
 from dashboard.parts import DashboardParts
 from dashboard.views.files import picture_type
 from schemas import moments
@@ -31,6 +31,9 @@ def install(blueprint: Blueprint, parts: DashboardParts, static: Callable[[str],
         "picture_type": picture_type,
         "to_execution": to_execution,
         "to_log": to_log,
+        "to_task": to_task,
+        "to_pipeline": to_pipeline,
+        "asked": lambda run: words.asked(run.event, run.ref, run.pull_request, run.occurrence),
     }
     blueprint.app_context_processor(lambda: functions)
 
@@ -44,7 +47,7 @@ def state(value: str, kind: str) -> Markup:
     )
 
 
-_NEUTRAL = ("neutral", "skipped", "superseded")
+_NEUTRAL = ("neutral", "skipped", "superseded", "retired")
 
 
 def word(value: str, kind: str) -> Word:
@@ -71,9 +74,21 @@ def code(text: str, shown: str | None = None) -> Markup:
     )
 
 
-def to_execution(repository: str, number: int, root: str = "") -> str:
-    """The address of an execution's page."""
-    return url_for("dashboard.execution", repository=repository, number=number, root=root or None)
+def to_execution(repository: str, number: int, root: str = "", anchor: str | None = None) -> str:
+    """The address of an execution's page. Projects of one repository count alike, so the folder is in it."""
+    return url_for(
+        "dashboard.execution", repository=repository, number=number, root=root or None, _anchor=anchor
+    )
+
+
+def to_task(repository: str, number: int, root: str = "") -> str:
+    """The address of a task's page."""
+    return url_for("dashboard.task", repository=repository, number=number, root=root or None)
+
+
+def to_pipeline(repository: str, run: str, number: int) -> str:
+    """The address of a pipeline: its place on the page of its run."""
+    return url_for("dashboard.run", repository=repository, run=run, _anchor=f"pipeline-{number}")
 
 
 def to_log(repository: str, number: int, root: str = "", **query: Any) -> str:
@@ -89,6 +104,9 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "digest": words.digest,
     "duration": words.duration,
     "plural": words.plural,
+    "beyond": words.beyond,
+    "news": nodes.news,
+    "in_root": words.in_root,
     "bare": safe.without_userinfo,
     "code": code,
 }

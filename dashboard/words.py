@@ -1,9 +1,30 @@
-"""How figures, times and names are spelt for people: with units, relative, and short. Pure."""
+"""How times, figures and names are spelt on pages: with units, relative, and short. What checks share is in `schemas.words`. Pure."""
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from schemas.values import short
+from schemas.words import asked, branch, change, duration, figure, plural, size
+
+__all__ = [
+    "ago",
+    "asked",
+    "between",
+    "beyond",
+    "branch",
+    "change",
+    "digest",
+    "duration",
+    "exact",
+    "figure",
+    "in_root",
+    "number",
+    "plural",
+    "resources",
+    "size",
+]
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
@@ -34,65 +55,9 @@ def _coarse(seconds: float) -> str:
     return f"{int(seconds // _DAY)} days"
 
 
-def duration(seconds: float) -> str:
-    """`0.8 s`, `14 s`, `4 min 12 s`, `2 h 5 min`, `3 days 4 h`: two units at most."""
-    seconds = max(0.0, seconds)
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < _MINUTE:
-        return f"{whole} s"
-    if whole < _HOUR:
-        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
-    if whole < _DAY:
-        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
-    days = whole // _DAY
-    return f"{days} day{'s' if days > 1 else ''} {whole % _DAY // _HOUR} h"
-
-
 def between(start: datetime | None, end: datetime | None, now: datetime) -> str:
     """How long something took, or has taken by now. Empty when it has not begun."""
     return "" if start is None else duration(((end or now) - start).total_seconds())
-
-
-def size(count: int) -> str:
-    """`812 bytes`, `1.2 kB`, `3.4 MB`: decimal units."""
-    if count < 1000:
-        return f"{count} byte{'' if count == 1 else 's'}"
-    amount = float(count)
-    for unit in ("kB", "MB", "GB", "TB"):
-        amount /= 1000
-        if amount < 999.5:
-            return f"{amount:.1f} {unit}" if amount < 99.5 else f"{amount:.0f} {unit}"
-    return f"{amount / 1000:.1f} PB"
-
-
-def figure(value: object) -> str:
-    """A number as people read it, at most four digits after the point; everything else as text."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    if isinstance(value, int):
-        return str(value) if abs(value) < 10**15 else _scientific(value)
-    if not math.isfinite(value):
-        return {math.inf: "infinite", -math.inf: "-infinite"}.get(value, "not a number")
-    if value != 0 and (abs(value) < 1e-3 or abs(value) >= 1e6):
-        return f"{value:.4g}"
-    return f"{value:.4f}".rstrip("0").rstrip(".") or "0"
-
-
-def _scientific(value: int) -> str:
-    """Also for integers that no float holds."""
-    digits = str(abs(value))
-    return f"{'-' if value < 0 else ''}{digits[0]}.{digits[1:4]}e+{len(digits) - 1}"
-
-
-def change(value: float, base: float) -> str:
-    """`+0.011`, `-3`, `±0`: from base to value."""
-    difference = value - base
-    if not math.isfinite(difference):
-        return ""
-    text = figure(abs(difference))
-    return "±0" if text == "0" else ("+" if difference > 0 else "−") + text
 
 
 def number(value: object) -> float | None:
@@ -106,16 +71,34 @@ def number(value: object) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def branch(ref: str) -> str:
-    """A ref as people say it: `main`, `tag v1.0`."""
-    if ref.startswith("refs/tags/"):
-        return "tag " + ref.removeprefix("refs/tags/")
-    return ref.removeprefix("refs/heads/")
+def beyond(reason: str) -> str:
+    """What a reason adds to `complete after 4 s`, which the state and the time beside it say already."""
+    head, _, more = reason.partition(": ")
+    return more if head.startswith("complete after ") else reason
 
 
-def plural(count: int, one: str, many: str = "") -> str:
-    """`1 run`, `3 runs`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+def resources(wanted: Mapping[str, Any]) -> str:
+    """What a container needs and may use: `2 to 4 CPUs, at most 8192 MB of memory, 1 nvidia.com/gpu`."""
+    devices = wanted.get("devices")
+    parts = [
+        _range(wanted.get("cpu_min"), wanted.get("cpu_max"), "CPUs"),
+        _range(wanted.get("memory_min"), wanted.get("memory_max"), "MB of memory"),
+        *(f"{count} {name}" for name, count in (devices if isinstance(devices, Mapping) else {}).items()),
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _range(least: object, most: object, unit: str) -> str:
+    if least and most:
+        return f"{figure(least)} to {figure(most)} {unit}"
+    if least or most:
+        return f"at {'least' if least else 'most'} {figure(least or most)} {unit}"
+    return ""
+
+
+def in_root(repository: str, root: str) -> str:
+    """A project as people say it: the repository, and the folder of its valohai.yaml unless that is the top."""
+    return f"{repository}/{root}" if root else repository
 
 
 def digest(text: str) -> str:

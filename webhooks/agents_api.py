@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 from flask import Blueprint, Response, request
 
-from ledger import agents, attempts
+from ledger import agents, attempts, manifests
+from schemas import codec, status_detail
 from schemas.errors import Refused, Stalled
 from schemas.messages.claim import (
     Address,
@@ -22,6 +23,7 @@ from schemas.messages.claim import (
     RenewAnswer,
     Renewed,
     RenewRequest,
+    StatusDetail,
     Wanted,
 )
 from webhooks import rights
@@ -32,19 +34,28 @@ from webhooks.parts import WebParts
 from webhooks.rights import Rights
 
 MANIFEST_LIMIT = 16 * MIB
-"""Bytes: a manifest names every input file, and a data set has many. Every other body has at most one MiB."""
+"""Bytes: a manifest names every input file, and a data set has many. Every other body has at most one MiB.
+
+It bounds the answer to a later attempt's claim too, which names the same files."""
 
 MOST_AT_ONCE = 1000
 """Attempts in a renewal, objects in a request for addresses."""
 
 MOST_SLOTS = 100_000
+MOST_CPUS = 100_000
+MOST_MEMORY = 1_000_000_000
+"""MB."""
+
+MOST_DEVICES = 1000
+"""Kinds of devices, and devices of a kind."""
+
 MOST_DELIVERIES = 1_000_000_000
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 class AgentsApi:
-    """`/agent/v1/…`: claim, renew, manifest, addresses, finish."""
+    """`/agent/v1/…`: claim, renew, manifest, addresses, detail, finish."""
 
     def __init__(self, parts: WebParts, bodies: Bodies) -> None:
         self._parts = parts
@@ -57,6 +68,7 @@ class AgentsApi:
             ("claim", self.claim),
             ("manifest", self.manifest),
             ("addresses", self.addresses),
+            ("detail", self.detail),
             ("finish", self.finish),
         ):
             blueprint.add_url_rule(f"/agent/v1/attempts/<attempt>/{name}", name, view, methods=["POST"])
@@ -64,7 +76,10 @@ class AgentsApi:
         blueprint.add_url_rule("/agent/<path:rest>", "no_such_call", self.unknown, methods=_METHODS)
 
     def claim(self, attempt: str) -> Response:
-        """The compare-and-set. The holder asking again gets the same; 409 when it is another's, over, or to be stopped."""
+        """The compare-and-set. The holder asking again gets the same.
+
+        409 when it is another's, over, to be stopped, or its result is there.
+        """
         agent = self._gate.agent()
         asked = self._bodies.message(ClaimRequest)
         _number("delivery", asked.delivery, MOST_DELIVERIES)
@@ -74,10 +89,12 @@ class AgentsApi:
             row = attempts.claim(
                 connection, attempt, agent.id, agent.environment_id, int(asked.delivery), now
             )
+            earlier = manifests.before(connection, row.execution_id, row.number)
         archive = rights.code_archive(row.spec)
         first = [self._address(Rights(row), archive, asked.shares_folder)] if archive else []
         secrets = {name: value.reveal() for name, value in self._parts.secrets(row).items()}
-        return said(Claim(row.id, self._parts.lease, secrets, tuple(first)))
+        kept = None if earlier is None else codec.from_json(Manifest, earlier).inputs
+        return said(Claim(row.id, self._parts.lease, secrets, tuple(first), kept))
 
     def renew(self) -> Response:
         """Prolong what this agent holds; for each attempt asked about, what to do with it."""
@@ -87,6 +104,12 @@ class AgentsApi:
         _number("slots", asked.slots, MOST_SLOTS)
         _number("free_slots", asked.free_slots, MOST_SLOTS)
         _text({"runtime": asked.runtime, "host": asked.host, "version": asked.version}, 200)
+        _number("cpus", asked.cpus, MOST_CPUS)
+        _number("memory", asked.memory, MOST_MEMORY)
+        _number("devices", len(asked.devices), MOST_DEVICES)
+        _text({f"device {n}": device for n, device in enumerate(asked.devices)}, 100)
+        for device, count in asked.devices.items():
+            _number(device, count, MOST_DEVICES)
         self._gate.none_of_others(agent, asked.attempts)
         now, lease = self._parts.clock(), self._parts.lease
         with self._parts.ledger.write() as connection:
@@ -123,6 +146,16 @@ class AgentsApi:
                 raise self._gate.denied(agent, attempt, "addresses", error.message, **what) from error
         given = tuple(self._address(allowed, wanted, asked.shares_folder) for wanted in asked.objects)
         return said(AddressesAnswer(given, self._parts.address_seconds))
+
+    def detail(self, attempt: str) -> Response:
+        """What the running job says of itself, for people: one line of text."""
+        agent = self._gate.agent()
+        told = self._bodies.message(StatusDetail)
+        _number("characters of status_detail", len(told.status_detail), status_detail.LONGEST)
+        self._gate.own(agent, attempt, "detail")
+        with self._parts.ledger.write() as connection, _fenced():
+            attempts.detail(connection, attempt, agent.id, status_detail.clean(told.status_detail))
+        return Response(status=204)
 
     def finish(self, attempt: str) -> Response:
         """The result object is there. Whether it is what it should be, the controller looks."""

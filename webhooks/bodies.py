@@ -1,15 +1,16 @@
 """Request bodies, bounded in size and in time, whatever their sender says of them.
 
 A blocking read cannot be given a time limit under WSGI, so that it happens in a thread of a small pool; once the answer
-is sent, the server ends the read. A body that is cut short is an error, never a shorter body.
+is sent and the connection closed, the server ends the read. A body that is cut short is an error, never a shorter body.
 """
 
+import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
-from flask import request
+from flask import Response, after_this_request, request
 
 from schemas import codec
 from schemas.errors import Refused
@@ -17,20 +18,31 @@ from webhooks.faults import Fail
 
 MIB = 1024 * 1024
 PIECE = 64 * 1024
+HURRY = 2.0
+"""Seconds that a body may take while many are read: whoever is slow then keeps others out."""
 
 T = TypeVar("T")
 
 
 class Bodies:
-    """Reads the body of the present request. One per process; `readers` bodies are read at once."""
+    """Reads the body of the present request. One per process, whose `threads` requests are at most served at once."""
 
-    def __init__(self, readers: int = 64) -> None:
-        self._pool = ThreadPoolExecutor(readers, thread_name_prefix="body")
+    def __init__(self, threads: int = 64) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="body")
+        self._many = max(1, threads // 8)
+        self._reading = 0
+        self._lock = threading.Lock()
 
     def pieces(self, limit: int, seconds: float, piece: int = PIECE) -> Iterator[bytes]:
         """The body in pieces. Fails with 413 for more than `limit` bytes (before the first, if it says so itself), and
-        with 408 when the whole of it takes more than `seconds`."""
-        return self._read(limit, time.monotonic() + seconds, seconds, piece)
+        with 408 when the whole of it takes more than `seconds`, or than `HURRY` while an eighth of all threads read such ones."""
+        with self._lock:
+            self._reading += 1
+        try:
+            yield from self._read(limit, time.monotonic() + seconds, seconds, piece)
+        finally:
+            with self._lock:
+                self._reading -= 1
 
     def large(self, size: int, silence: float = 60) -> Iterator[bytes]:
         """A body of exactly `size` bytes, a MiB at a time. Fails with 408 when one MiB takes more than `silence`."""
@@ -50,18 +62,48 @@ class Bodies:
         if (declared or 0) > limit:
             raise too_large
         stream, total = request.stream, 0
-        while True:
-            left = seconds if deadline is None else deadline - time.monotonic()
+        while declared is None or total < declared:
+            read = self._pool.submit(stream.read, piece)
             try:
-                data = self._pool.submit(stream.read, piece).result(timeout=max(left, 0.0))
+                data = self._result(read, seconds, deadline)
             except TimeoutError as error:
+                _outlast(read)
                 raise Fail(408, f"the body did not come within {seconds:g} seconds") from error
             if not data:
                 # Not every server tells that the sender went away: to some, that is the end of the body.
-                if total < (declared or 0):
+                if declared is not None:
                     raise Fail(400, f"the body ended after {total} of {declared} bytes")
                 return
             total += len(data)
             if total > limit:
                 raise too_large
             yield data
+
+    def _result(self, read: "Future[bytes]", seconds: float, deadline: float | None) -> bytes:
+        if deadline is None:
+            return read.result(timeout=seconds)
+        hurried = deadline - seconds + min(seconds, HURRY)
+        while True:
+            now = time.monotonic()
+            if now >= (hurried if self._reading > self._many else deadline):
+                return read.result(timeout=0)
+            try:
+                return read.result(timeout=min(deadline - now, HURRY / 2))
+            except TimeoutError:
+                pass  # there may be many by now
+
+
+def _outlast(read: "Future[bytes]") -> None:
+    """Have the request end after its read, which the end of the connection ends.
+
+    granian (2.8) waits for a body that is still being read, and holds the interpreter meanwhile: one slow sender would
+    stop every thread of the process.
+    """
+    if read.cancel():
+        return
+
+    @after_this_request
+    def close(response: Response) -> Response:
+        response.headers["Connection"] = "close"
+        response.call_on_close(lambda: wait([read]))
+        return response

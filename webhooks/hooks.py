@@ -13,6 +13,7 @@ from schemas import codec
 from schemas.errors import Refused
 from webhooks.bodies import MIB, Bodies
 from webhooks.faults import Fail
+from webhooks.keeper import Keeper
 from webhooks.parts import WebParts
 
 LIMIT = 25 * MIB
@@ -21,35 +22,53 @@ LIMIT = 25 * MIB
 IN_MEMORY = 256 * 1024
 """Bytes of an unverified body that stay in memory; the rest waits on disk, so that nobody unknown can fill the memory."""
 
+UNSIGNED = "the delivery is not signed by a secret of this address"
+SIGN = "Send the sender's usual header with sha256=<HMAC-SHA256 of the body>; both sides must know the same secret."
+"""Said of a wrong signature and of a name that is not there: who cannot sign learns nothing about what is watched here."""
+
+LOGGED = 250
+"""Characters of a name that stand in the log: whoever can send may choose them."""
+
 log = structlog.get_logger()
 
 
 class Hooks:
-    """`POST /hooks/<repository>`."""
+    """`POST /hooks/<repository>` for plain git, and `POST /forges/<name>` for all repositories of a forge."""
 
     def __init__(self, parts: WebParts, bodies: Bodies) -> None:
         self._parts = parts
         self._bodies = bodies
+        self._keeper = Keeper(parts.ledger, parts.clock)
 
     def route(self, blueprint: Blueprint) -> None:
-        """Register the route. A repository's name may have slashes."""
-        blueprint.add_url_rule("/hooks/<path:repository>", "hook", self.receive, methods=["POST"])
+        """Register the routes. A repository's name may have slashes; so may what stands in place of a forge's name, which
+        is then refused like any other that is not there."""
+        blueprint.add_url_rule("/hooks/<path:repository>", "hook", self.of_repository, methods=["POST"])
+        blueprint.add_url_rule("/forges/<path:name>", "forge", self.of_forge, methods=["POST"])
+        blueprint.after_request(self._count)
 
-    def receive(self, repository: str) -> tuple[Response, int]:
+    def of_repository(self, repository: str) -> tuple[Response, int]:
         """202, also for a replay, which adds no row; 401 unless it is signed; 400 when it cannot be read."""
-        forge = self._parts.forge(repository)
+        return self._receive(self._parts.forge(repository), repository)
+
+    def of_forge(self, name: str) -> tuple[Response, int]:
+        """The same, of a forge's own deliveries. What means nothing here is answered 202 as well, and leaves no row."""
+        return self._receive(self._parts.named_forge(name), f"{inbox.FORGE}{name}")
+
+    def _receive(self, forge: Forge | None, source: str) -> tuple[Response, int]:
         if forge is None:
-            # The same words as for a wrong signature: who cannot sign learns nothing about what is watched here.
-            raise Fail(401, "the delivery is not signed by a secret of this repository")
+            raise Fail(401, UNSIGNED, SIGN)
         try:
             delivery = self._verified(forge)
         except Fail as error:
-            log.warning("delivery refused", repository=repository, status=error.status, why=str(error))
-            raise
-        with self._parts.ledger.write() as connection:
-            new = inbox.receive(
-                connection, "delivery", repository, delivery.id, codec.write(delivery), self._parts.clock()
+            log.warning(
+                "delivery refused",
+                source=source[:LOGGED],
+                status=error.status,
+                why=str(error.__cause__ or error),
             )
+            raise
+        new = delivery.event != "other" and self._keeper.keep(source, delivery.id, codec.write(delivery))
         if new:
             self._parts.wake()
         return jsonify(delivery=delivery.id, new=new), 202
@@ -61,9 +80,7 @@ class Hooks:
             try:
                 forge.verify(headers, pieces)
             except Refused as error:
-                raise Fail(
-                    401, "the delivery is not signed by a secret of this repository", error.hint
-                ) from error
+                raise Fail(401, UNSIGNED, SIGN) from error
             for _ in pieces:
                 pass  # a forge that signs with a header alone leaves the body to us
             spool.seek(0)
@@ -72,6 +89,12 @@ class Hooks:
             return forge.parse(headers, body)
         except Refused as error:
             raise Fail(400, error.message, error.hint) from error
+
+    def _count(self, response: Response) -> Response:
+        endpoint = (request.endpoint or "").rpartition(".")[2]
+        if endpoint in ("hook", "forge"):
+            self._parts.answered(f"{endpoint}s", response.status_code)
+        return response
 
 
 def _spooled(pieces: Iterator[bytes], spool: IO[bytes]) -> Iterator[bytes]:

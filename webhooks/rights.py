@@ -20,7 +20,9 @@ class Rights:
 
     def __init__(self, row: AttemptRow) -> None:
         self._reads = frozenset(_reads(row.spec))
-        self._writes = keys.written_by(row.execution_id, row.number)
+        places = keys.written_by(row.execution_id, row.number)
+        upload = row.spec.get("upload_store") or "artifacts"
+        self._writes = {"system": places["system"], upload: places["artifacts"]}
         self._result = keys.result(row.execution_id, row.number)
 
     def check(self, wanted: Wanted) -> None:

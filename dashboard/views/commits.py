@@ -7,12 +7,12 @@ from flask import request
 from werkzeug.exceptions import NotFound
 
 from dashboard.answers import Answer
-from dashboard.excerpts import excerpts
 from dashboard.parts import DashboardParts
 from dashboard.views import places
 from ledger import pages_git, pages_registry, pages_work
 from ledger.pages_git import CommitLine, VerdictMark
 from ledger.pages_work import RunLine
+from schemas.excerpts import excerpts
 
 
 @dataclass(frozen=True, slots=True)

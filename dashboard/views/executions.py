@@ -17,7 +17,8 @@ from dashboard.safe import variables
 from dashboard.shapes import word_of
 from dashboard.views import places
 from dashboard.views.logs import window_of
-from ledger import pages_execution, pages_fleet, pages_registry, pages_work
+from dashboard.words import resources
+from ledger import pages_data, pages_execution, pages_fleet, pages_git, pages_registry, pages_work
 from ledger.pages_execution import AttemptLine, Earlier, ExecutionFull, Point
 from ledger.pages_work import RunLine
 from schemas.states import Word
@@ -45,9 +46,15 @@ def listing(parts: DashboardParts, repository: str | None = None) -> Answer:
         page = pages_work.latest_executions(
             connection, inside.id if inside else None, request.args.get("before")
         )
-    return Answer(
-        "executions.html", {"repository": of, "project": inside, "executions": page.rows, "older": page.older}
-    )
+        projects = pages_git.all_projects(connection, of.id) if of else ()
+    data = {
+        "repository": of,
+        "project": inside,
+        "projects": projects,
+        "executions": page.rows,
+        "older": page.older,
+    }
+    return Answer("executions.html", data)
 
 
 def one(parts: DashboardParts, repository: str, number: int) -> Answer:
@@ -56,9 +63,12 @@ def one(parts: DashboardParts, repository: str, number: int) -> Answer:
         of, inside, found = places.execution(connection, repository, number)
         attempts = pages_execution.attempts_of(connection, found.id)
         current = attempts[0] if attempts else None
-        measured = _measured(connection, of.id, found, current)
+        source = pages_execution.measured_attempt(connection, found.id)
+        measured = _measured(connection, of.id, found, source)
         outputs = pages_execution.outputs_of(connection, found.id)
         versions = pages_registry.versions_of_execution(connection, found.id)
+        names = pages_data.named_by(connection, found.id)
+        tries = pages_execution.tries_of(connection, found)
         reason = _reason(parts, connection, found)
     window = window_of(parts, current)
     expected = metrics.gates(measured.run, found.node)
@@ -71,16 +81,21 @@ def one(parts: DashboardParts, repository: str, number: int) -> Answer:
         "reason": reason,
         "inputs": inputs(found, current),
         "parameters": found.spec.get("parameters") or {},
+        "tries": tries,
+        "asked_for": asked_for(found),
+        "notes": notes(found, current),
         "environment_variables": variables(found.spec.get("environment_variables")),
         "attempts": attempts,
         "metrics": rows,
         "expected": expected,
         "compared": measured.compared,
         "outputs": outputs,
+        "names": names,
         "versions": versions,
         "log_lines": window.last,
     }
     drawn = {
+        "resources": resources(asked_for(found)["resources"]),
         "leading": metrics.leading(rows, expected),
         "compared_name": measured.compared_name,
         "run": measured.run,
@@ -103,6 +118,28 @@ def _without_secrets(found: ExecutionFull) -> dict[str, Any]:
     }
 
 
+def asked_for(found: ExecutionFull) -> dict[str, Any]:
+    """What bounds it and what it may touch: names and numbers of its spec, never a value of a secret."""
+    spec = found.spec
+    wanted = spec.get("resources")
+    return {
+        "mounts": [each for each in spec.get("mounts") or [] if isinstance(each, dict)],
+        "variable_groups": [str(name) for name in spec.get("variable_groups") or []],
+        "resources": wanted if isinstance(wanted, dict) else {},
+        "time_limit": spec.get("time_limit"),
+        "no_output_timeout": spec.get("no_output_timeout"),
+        "stop_condition": spec.get("stop_condition"),
+        "upload_store": spec.get("upload_store"),
+        "creator": spec.get("creator_name") or "",
+    }
+
+
+def notes(found: ExecutionFull, current: AttemptLine | None) -> list[str]:
+    """Sentences that its plan and its last attempt left for people, each once."""
+    planned = [str(note) for note in found.spec.get("notes") or []]
+    return list(dict.fromkeys([*planned, *((current.events if current else None) or [])]))
+
+
 def _measured(
     connection: Connection, repository_id: str, found: ExecutionFull, current: AttemptLine | None
 ) -> _Measured:
@@ -111,7 +148,7 @@ def _measured(
     points = metrics.read_points(connection, current.id) if current else {}
     base: dict[str, list[Point]] = {}
     if compared is not None and points:
-        other = pages_execution.current_attempt(connection, compared.id)
+        other = pages_execution.measured_attempt(connection, compared.id)
         base = metrics.read_points(connection, other.id) if other else {}
     return _Measured(run, compared, name, points, base)
 
@@ -152,7 +189,7 @@ def csv(parts: DashboardParts, repository: str, number: int) -> Response:
     """Every value of every metric as CSV."""
     with parts.ledger.read() as connection:
         _, _, found = places.execution(connection, repository, number)
-        current = pages_execution.current_attempt(connection, found.id)
+        current = pages_execution.measured_attempt(connection, found.id)
         keys = pages_execution.metric_keys(connection, current.id) if current else []
 
     def body() -> Iterable[str]:
@@ -172,7 +209,7 @@ def svg(parts: DashboardParts, repository: str, number: int) -> Response:
     key = request.args.get("key", "")
     with parts.ledger.read() as connection:
         of, _, found = places.execution(connection, repository, number)
-        measured = _measured(connection, of.id, found, pages_execution.current_attempt(connection, found.id))
+        measured = _measured(connection, of.id, found, pages_execution.measured_attempt(connection, found.id))
     expected = metrics.gates(measured.run, found.node)
     shown = metrics.plots(measured.points, measured.base, measured.compared_name, expected)
     plot = next((each for each in shown if each.key == key), None)

@@ -8,7 +8,7 @@ from dashboard.parts import DashboardParts
 from dashboard.shapes import word_of
 from dashboard.waiting import reasons
 from dashboard.words import ago, branch, plural
-from ledger import pages_fleet, pages_git, pages_registry, pages_work
+from ledger import pages_deployments, pages_fleet, pages_git, pages_pipelines, pages_registry, pages_work
 from ledger.pages_work import ExecutionLine, RunLine
 from schemas.states import Word
 from schemas.values import short
@@ -24,22 +24,27 @@ def home(parts: DashboardParts) -> Answer:
         open_now = pages_work.open_executions(connection, _OPEN)
         runs = pages_work.latest_runs(connection, size=_RUNS)
         serving = pages_registry.current(connection)
+        deployments = pages_deployments.current(connection, size=_RUNS)
+        approvals = pages_pipelines.approvals(connection, _RUNS)
         troubled = pages_git.troubled(connection)
         repositories = pages_git.all_repositories(connection, size=20)
         agents = pages_fleet.all_agents(connection)
     running = [each for each in open_now if word_of(each.state, "execution") is Word.RUNNING]
     waiting = [each for each in open_now if word_of(each.state, "execution") is not Word.RUNNING]
     data = {
+        "notices": parts.notices(),
         "running": running,
         "waiting": waiting,
         "reasons": reasons(waiting, agents, now, parts.alive_seconds),
         "runs": runs.rows,
         "serving": serving,
+        "deployments": deployments,
+        "approvals": approvals,
         "troubled": troubled,
         "repositories": repositories,
     }
     drawn = {
-        "headline": headline(running, waiting, runs.rows, now, bool(repositories)),
+        "headline": headline(running, waiting, runs.rows, now, bool(repositories), len(approvals)),
         "more_open": len(open_now) == _OPEN,
         "agents": agents,
         "more_runs": runs.older,
@@ -53,11 +58,13 @@ def headline(
     runs: Sequence[RunLine],
     now: datetime,
     watched: bool = True,
+    approvals: int = 0,
 ) -> str:
     """The page's answer in one line."""
-    if running or waiting:
+    if running or waiting or approvals:
         words = [plural(len(running), "execution") + " running"] if running else []
         words += [f"{len(waiting):,} waiting"] if waiting else []
+        words += [f"{plural(approvals, 'node')} to approve"] if approvals else []
         return ", ".join(words)
     last = next((run for run in runs if run.finished_at), None)
     if last is None or last.finished_at is None:

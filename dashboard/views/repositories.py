@@ -5,7 +5,7 @@ from flask import request
 from dashboard.answers import Answer
 from dashboard.parts import DashboardParts
 from dashboard.views import places
-from ledger import pages, pages_git, pages_registry, pages_work
+from ledger import pages, pages_deployments, pages_git, pages_registry, pages_work
 
 
 def listing(parts: DashboardParts) -> Answer:
@@ -27,5 +27,6 @@ def one(parts: DashboardParts, repository: str) -> Answer:
             "runs": pages_work.latest_runs(connection, of.id, size=12).rows,
             "commits": pages_git.latest_commits(connection, of.id, size=12).rows,
             "serving": pages_registry.current(connection, of.id),
+            "deployments": pages_deployments.current(connection, of.id, size=12),
         }
     return Answer("repository.html", data)

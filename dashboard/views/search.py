@@ -1,19 +1,33 @@
-"""The search field: a commit, `#12`, a repository or a model. One answer is gone to, several are a list."""
+"""The search field: what people call things, from a commit to `=3`. One answer is gone to, several are a list."""
 
 import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from flask import redirect, request, url_for
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from dashboard.answers import Answer, wants_json
 from dashboard.parts import DashboardParts
-from dashboard.words import branch
-from ledger import pages_git, pages_registry, pages_work
+from dashboard.templating import to_execution, to_pipeline, to_task
+from dashboard.words import branch, in_root
+from ledger import (
+    pages_data,
+    pages_deployments,
+    pages_git,
+    pages_pipelines,
+    pages_registry,
+    pages_tasks,
+    pages_work,
+)
 from schemas.values import short
 
 _SHA = re.compile(r"[0-9a-f]{4,64}")
 _NUMBER = re.compile(r"#?([0-9]{1,9})")
+_TASK = re.compile(r"!([0-9]{1,9})")
+_PIPELINE = re.compile(r"=([0-9]{1,9})(?:/.*)?")
+_ADDRESS = re.compile(r"(datum|dataset|model)://([^/]+)(?:/(.+))?")
 _MOST = 20
 
 
@@ -38,46 +52,90 @@ def search(parts: DashboardParts) -> Answer | Response:
 
 def find(parts: DashboardParts, query: str) -> list[Hit]:
     """Everything with this name, a few of each kind."""
-    lower = query.lower()
     with parts.ledger.read() as connection:
-        repositories = pages_git.all_repositories(connection, size=500)
-        hits = [
-            Hit("repository", r.name, r.default_branch, url_for("dashboard.repository", repository=r.name))
-            for r in repositories
-            if lower in r.name.lower()
-        ][:_MOST]
-        if number := _NUMBER.fullmatch(query):
-            hits += [
-                Hit(
-                    "execution",
-                    f"#{e.number} {e.step}",
-                    e.repository,
-                    _execution(e.repository, e.number, e.root),
-                )
-                for e in pages_work.executions_numbered(connection, int(number[1]))
-            ]
-        if _SHA.fullmatch(lower):
-            ids = [repository.id for repository in repositories]
-            hits += [
-                Hit(
-                    "commit",
-                    short(c.sha),
-                    c.subject or branch(c.ref),
-                    url_for("dashboard.commit", repository=c.repository, sha=c.sha),
-                )
-                for c in pages_git.commits_named(connection, lower, ids)
-            ]
-        hits += [
-            Hit(
-                "version",
-                f"{v.model} {v.version}",
-                v.repository,
-                _execution(v.repository, v.execution, v.root),
-            )
-            for v in pages_registry.versions_named(connection, query)
+        return [
+            *_repositories(connection, query.lower()),
+            *_numbered(connection, query),
+            *_named(connection, query),
         ]
-    return hits
 
 
-def _execution(repository: str, number: int, root: str) -> str:
-    return url_for("dashboard.execution", repository=repository, number=number, root=root or None)
+def _repositories(connection: Connection, lower: str) -> Iterator[Hit]:
+    """Repositories by a part of their name, and commits by the beginning of their id."""
+    repositories = pages_git.all_repositories(connection, size=500)
+    named = [each for each in repositories if lower in each.name.lower()]
+    for each in named[:_MOST]:
+        address = url_for("dashboard.repository", repository=each.name)
+        yield Hit("repository", each.name, each.default_branch, address)
+    if _SHA.fullmatch(lower):
+        for commit in pages_git.commits_named(connection, lower, [each.id for each in repositories]):
+            address = url_for("dashboard.commit", repository=commit.repository, sha=commit.sha)
+            yield Hit("commit", short(commit.sha), commit.subject or branch(commit.ref), address)
+
+
+def _numbered(connection: Connection, query: str) -> Iterator[Hit]:
+    """`#12`, `!2` and `=3`, which each project counts for itself."""
+    if number := _NUMBER.fullmatch(query):
+        for found in pages_work.executions_numbered(connection, int(number[1])):
+            address = to_execution(found.repository, found.number, found.root)
+            place = in_root(found.repository, found.root)
+            yield Hit("execution", f"#{found.number} {found.step}", place, address)
+    if number := _TASK.fullmatch(query):
+        for task in pages_tasks.numbered(connection, int(number[1])):
+            address = to_task(task.repository, task.number, task.root)
+            yield Hit("task", f"!{task.number} {task.name}", in_root(task.repository, task.root), address)
+    if number := _PIPELINE.fullmatch(query):
+        for each in pages_pipelines.numbered(connection, int(number[1])):
+            address = to_pipeline(each.repository, each.run_id, each.number)
+            yield Hit(
+                "pipeline", f"={each.number} {each.pipeline}", in_root(each.repository, each.root), address
+            )
+
+
+def _named(connection: Connection, query: str) -> Iterator[Hit]:
+    """Models, datasets, files and deployments by their names; all but the last also by their addresses."""
+    if address := _ADDRESS.fullmatch(query):
+        kind, name, version = address.groups()
+        yield from _KINDS[kind](connection, name, version)
+        return
+    for of_kind in _KINDS.values():
+        yield from of_kind(connection, query, None)
+    for line in pages_deployments.named(connection, query):
+        to = url_for("dashboard.deployments", repository=line.repository, _anchor=f"v-{line.id}")
+        yield Hit("deployment", f"{line.deployment} {line.name}", in_root(line.repository, line.root), to)
+
+
+def _models(connection: Connection, name: str, version: str | None) -> Iterator[Hit]:
+    for made in pages_registry.versions_named(connection, name):
+        if version in (None, made.version):
+            address = to_execution(made.repository, made.execution, made.root)
+            yield Hit("version", f"{made.model} {made.version}", in_root(made.repository, made.root), address)
+    for candidate in pages_data.candidates_named(connection, name):
+        if version in (None, str(candidate.number)):
+            yield _of_data(candidate, "model", f"model://{candidate.model}/{candidate.number}")
+
+
+def _datasets(connection: Connection, name: str, version: str | None) -> Iterator[Hit]:
+    for dataset in pages_data.datasets_named(connection, name):
+        if version in (None, dataset.name, *dataset.aliases):
+            yield _of_data(dataset, "dataset", f"dataset://{dataset.dataset}/{dataset.name}")
+
+
+def _files(connection: Connection, name: str, version: str | None) -> Iterator[Hit]:
+    for alias in pages_data.aliases_named(connection, name):
+        yield _of_data(alias, "file", f"datum://{alias.name}")
+
+
+def _of_data(
+    line: pages_data.CandidateLine | pages_data.DatasetLine | pages_data.AliasLine, kind: str, name: str
+) -> Hit:
+    """To the execution that made it, where its files are."""
+    words = f"made by #{line.made_by} of {in_root(line.repository, line.root)}"
+    return Hit(kind, name, words, to_execution(line.repository, line.made_by, line.root, anchor="names"))
+
+
+_KINDS: Mapping[str, Callable[[Connection, str, str | None], Iterator[Hit]]] = {
+    "model": _models,
+    "dataset": _datasets,
+    "datum": _files,
+}

@@ -18,7 +18,7 @@ def said(page: str) -> str:
 
 def test_home_says_what_happens_and_what_is_in_trouble(filled: FilledHouse) -> None:
     words = said(filled.get("/"))
-    assert "1 execution running, 1 waiting" in words
+    assert "2 executions running, 2 waiting, 1 node to approve" in words
     assert "Waiting for an agent in gpu-large: the last one was heard of 12 min ago." in words
     assert "git.example.org does not answer" in words
     assert "accuracy 0.962 (+0.011 against" in words
@@ -171,7 +171,7 @@ def test_agents_that_do_not_isolate_say_so(filled: FilledHouse) -> None:
     words = said(filled.get("/agents"))
     assert "process (no isolation): does not isolate what it runs" in words
     assert "silent gpu-1" in words
-    assert "1 of 4 slots free, 0 executions waiting" in words
+    assert "1 of 5 slots free, 1 execution waiting" in words
 
 
 def test_a_state_of_a_newer_version_is_shown_as_it_is(house: House) -> None:
@@ -191,7 +191,7 @@ def test_search_goes_to_the_one_answer(filled: FilledHouse) -> None:
     found = filled.client.get(f"/search?q={sha[:8].upper()}")
     assert (found.status_code, found.headers["Location"]) == (302, f"/r/wine/commit/{sha}")
     assert filled.client.get("/search?q=%23 2").status_code == 200
-    assert filled.client.get("/search?q=%232").headers["Location"] == "/r/wine/executions/2"
+    assert filled.client.get("/search?q=%2313").headers["Location"] == "/r/wine/executions/13"
     assert filled.client.get("/search?q=energy").headers["Location"] == "/r/forecast/energy"
     several = json.loads(filled.get("/search?q=wine&format=json"))
     assert {hit["kind"] for hit in several["hits"]} == {"repository", "version"}

@@ -7,8 +7,9 @@ from urllib.parse import quote
 import pytest
 
 from dashboard import safe
+from ledger import tables
 from tests.builders.dashboard_house import House
-from tests.builders.ledger_rows import log_records
+from tests.builders.ledger_rows import Rows, log_records
 from tests.builders.page_facts import read
 
 CORPUS = (
@@ -44,6 +45,30 @@ def assert_harmless(page: str) -> None:
         or "img" not in facts.tags
     )
     assert not set(page) & set("\x00\x07\x1b\x7f\x85\x9b\u202e\u2066")
+
+
+def _hostile_pipelines(rows: Rows, of: Any, sha: str, run: str, text: str) -> None:
+    """Pipelines that wait for a person, and deployments that serve and failed."""
+    entry = {"name": text, "type": text, "step": text, "state": "created", "waits": True, "reason": text}
+    graph = {"nodes": [entry, {"name": "b", "state": text, "reason": text}], "edges": [[text, "b"]]}
+    pipeline = rows.pipeline(of, run, {}, name=text, graph=graph)
+    rows.put(
+        tables.approvals, id=rows.next_id(), pipeline_id=pipeline, node="b", who=text, approved_at=rows.ago(1)
+    )
+    waiting = rows.run(of, sha, "running", trigger=f"{text} 2", concurrency_group=text, pull_request=7)
+    rows.pipeline(of, waiting, {}, name=text, graph=graph)
+    endpoint = {
+        "address": text,
+        "kind": text,
+        "digest": text,
+        "running_digest": "x" + text,
+        "files": {text: {}},
+    }
+    for state in ("serving", "failed"):
+        rows.deployment(
+            of, pipeline, sha, state, f"{text}{state}", [text], deployment=text, node=f"{text}{state}", cluster=text,
+            endpoints={text: endpoint}, reason=text,
+        )  # fmt: skip
 
 
 def hostile_run(house: House, text: str) -> tuple[Any, str, str]:
@@ -86,7 +111,7 @@ def hostile_run(house: House, text: str) -> tuple[Any, str, str]:
         gate=gate,
         rule=rule,
     )
-    rows.pipeline(of, run, {text: "complete", "b": "created"}, name=text)
+    _hostile_pipelines(rows, of, sha, run, text)
     return of, sha, run
 
 
@@ -99,10 +124,17 @@ def hostile_execution(house: House, text: str, of: Any, sha: str, run: str) -> s
         "parameters": {text: text},
         "environment_variables": {text: text},
         "inputs": [{"name": text, "uris": [text]}],
+        "notes": [text],
+        "mounts": [{"source": text, "destination": text, "type": text, "readonly": True}],
+        "variable_groups": [text],
+        "resources": {"devices": {text: text}, "cpu_max": 1},
+        "stop_condition": text,
+        "upload_store": text,
+        "creator_name": text,
     }
     done = rows.execution(
         of, sha, run_id=run, agent=agent, step=text, node=text, reason=text, environment=text, spec=spec,
-        image=text, image_digest=text, runtime=text, metadata={text: text, "n": 1.5},
+        status_detail=text, image=text, image_digest=text, runtime=text, metadata={text: text, "n": 1.5},
         built={"kind": text, "reference": text, "digest": text},
     )  # fmt: skip
     assert done.attempt is not None
@@ -111,6 +143,9 @@ def hostile_execution(house: House, text: str, of: Any, sha: str, run: str) -> s
         done, log_records([text, ("stderr", text), ("status", text), json.dumps({"x": text})]), house.system
     )
     output = rows.output(done, f"{text}.bin", b"x", house.artifacts)
+    rows.dataset(done, text, [output], [text], dataset=text, tags=[text])
+    rows.candidate(done, 1, [output], model=text, tags=[text], note=text)
+    rows.file_alias(done, text, output)
     version = rows.version(done, sha, output, text, text[:100], tagger=text, tag=text)
     rows.promotion(
         of,
@@ -134,7 +169,9 @@ def test_hostile_text_in_every_name_stays_text(house: House, text: str) -> None:
     base = hostile_execution(house, text, of, sha, run)
     for place in (
         "/", "/commits", "/runs", "/executions", "/promotions", "/agents", "/repositories", "/r/wine", f"/r/wine/commit/{sha}",
-        f"/r/wine/run/{run}", base, f"{base}/log", f"/search?q={quote(text)}", f"/r/{quote(text)}/commits?root={quote(text)}",
+        f"/r/wine/run/{run}", base, f"{base}/log", f"/search?q={quote(text)}", "/r/wine/deployments", "/r/wine/data", "/search?q==2",
+        f"/search?q={quote(f'dataset://{text}')}", "/r/wine/executions",
+        f"/r/{quote(text)}/commits?root={quote(text)}",
     ):  # fmt: skip
         answer = house.client.get(place)
         assert answer.status_code in (200, 302, 404), place

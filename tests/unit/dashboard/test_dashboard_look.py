@@ -7,9 +7,19 @@ from pathlib import Path
 import pytest
 
 import dashboard
-from dashboard import excerpts, graph, safe, shapes, words
+from dashboard import graph, safe, shapes, words
 from dashboard.graph import Node
-from schemas.states import AttemptState, ExecutionState, NodeState, PromotionState, RunState, Word
+from schemas import excerpts
+from schemas.states import (
+    AttemptState,
+    DeploymentState,
+    ExecutionState,
+    NodeState,
+    PromotionState,
+    RunState,
+    TaskState,
+    Word,
+)
 from tests.builders.ledger_rows import NOW
 
 HERE = Path(dashboard.__file__).parent
@@ -67,6 +77,8 @@ def test_every_word_has_a_shape_of_its_own() -> None:
         ("run", RunState),
         ("node", NodeState),
         ("promotion", PromotionState),
+        ("task", TaskState),
+        ("deployment", DeploymentState),
     ],
 )
 def test_every_state_has_a_word(kind: str, states: type[ExecutionState]) -> None:
@@ -93,6 +105,52 @@ def test_times_ago(seconds: float, wanted: str) -> None:
 )  # fmt: skip
 def test_durations(seconds: float, wanted: str) -> None:
     assert words.duration(seconds) == wanted
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        (("push", "refs/heads/main", None, ""), "push to main"),
+        (("tag", "refs/tags/v1.0", None, "v1.0"), "tag v1.0"),
+        (("tag", "v1.0", None, "v1.0"), "tag v1.0"),
+        (("pull-request", "refs/heads/x", 7, ""), "pull request 7"),
+        (("pull-request", "refs/heads/x", None, ""), "pull request"),
+        (("comment", "refs/heads/x", 7, "812"), "comment on pull request 7"),
+        (("schedule", "refs/heads/main", None, "2030-03-14T02:30:00.000000+02:00"), "schedule of 2030-03-14 00:30 UTC on main"),
+        (("schedule", "refs/heads/main", None, "no time"), "schedule of no time on main"),
+        (("merge-group", "refs/heads/main", None, ""), "merge group on main"),
+    ],
+)  # fmt: skip
+def test_what_asked_for_a_run(asked: tuple[str, str, int | None, str], wanted: str) -> None:
+    assert words.asked(*asked) == wanted
+
+
+@pytest.mark.parametrize(
+    ("reason", "wanted"),
+    [
+        ("complete after 6.8 s", ""),
+        ("complete after 4 s: the stop condition loss < 1 held", "the stop condition loss < 1 held"),
+        ("exit code 1 after 4 s", "exit code 1 after 4 s"),
+        ("waits: for ever", "waits: for ever"),
+        ("", ""),
+    ],
+)
+def test_what_a_reason_adds(reason: str, wanted: str) -> None:
+    assert words.beyond(reason) == wanted
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({}, ""),
+        ({"cpu_min": 0, "cpu_max": 0, "memory_min": 0, "memory_max": 0, "devices": None}, ""),
+        ({"cpu_min": 0.5, "memory_max": 512}, "at least 0.5 CPUs, at most 512 MB of memory"),
+        ({"cpu_min": 2, "cpu_max": 4.0, "devices": {"nvidia.com/gpu": 1}}, "2 to 4 CPUs, 1 nvidia.com/gpu"),
+        ({"devices": "many"}, ""),
+    ],
+)
+def test_resources(wanted: dict[str, object], said: str) -> None:
+    assert words.resources(wanted) == said
 
 
 @pytest.mark.parametrize(
@@ -167,6 +225,17 @@ def test_a_pipeline_is_laid_out_by_its_edges() -> None:
     drawn = graph.draw([Node(name, Word.CREATED) for name in names], edges)
     assert drawn is not None
     assert drawn.count('class="edge"') == 4
+
+
+def test_a_note_stands_below_a_name_and_both_stay_in_their_box() -> None:
+    long = "a-very-long-name-for-a-node"
+    drawn = graph.draw(
+        [Node(long, Word.CREATED, None, "waits for approval, and more"), Node("b", Word.QUEUED)], []
+    )
+    assert drawn is not None
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", drawn)
+    assert texts == ["a-very-long-name…", "waits for approva…", "b"]
+    assert f"<title>{long}: created, waits for approval, and more</title>" in drawn
 
 
 def test_a_cycle_and_odd_edges_end_too() -> None:

@@ -26,7 +26,8 @@ def points(key: str, values: list[float], positions: list[int] | None = None) ->
 def run(rule: dict[str, object], gate: dict[str, object] | None = None) -> RunLine:
     return RunLine(
         id="r", repository="wine", repository_id="x", project_id="p", root="", trigger="train", sha="0" * 40,
-        trust="trusted", occurrence="", event="push", ref="refs/heads/main", state="running", reason="", round=1,
+        trust="trusted", occurrence="", event="push", ref="refs/heads/main", pull_request=None,
+        concurrency_group=None, state="running", reason="", round=1,
         rule=rule, gate=gate, subject=None, created_at=NOW, finished_at=None,
     )  # fmt: skip
 

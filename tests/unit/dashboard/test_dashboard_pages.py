@@ -11,7 +11,10 @@ from tests.builders.page_facts import read
 
 DEEP = (
     "repository", "repository_commits", "commit", "commit broken", "repository_runs", "run", "repository_executions",
-    "execution", "execution running", "execution failed", "execution waiting", "log",
+    "execution", "execution running", "execution failed", "execution waiting", "log", "run task", "task",
+    "execution task", "repository two", "repository_executions two", "run going", "run broken", "run shipped",
+    "run replaced", "execution retried", "execution talking", "execution below", "deployments", "deployments none",
+    "data", "data none",
 )  # fmt: skip
 OUR_LINK = re.compile(r"/(?!/).*|\?.*|#.*|\d+/log\?line=.*|http://127\.0\.0\.1:8081/.*|")
 UNKNOWN = "00000000-0000-4000-8000-00000000dead"
@@ -111,6 +114,8 @@ def test_other_methods_are_refused_in_a_sentence(filled: FilledHouse, method: st
         ("/r/wine/executions/999", "no execution #999"),
         ("/r/wine/executions/99999999999999999999", "no execution #"),
         ("/r/wine/executions/2?root=elsewhere", "no project in elsewhere"),
+        ("/r/wine/tasks/999", "no task !999"),
+        ("/r/wine/tasks/99999999999999999999", "no task !"),
         ("/r/wine/executions/999/log", "no execution #999"),
         ("/r/wine/executions/999/log.txt", "no execution #999"),
         ("/r/wine/executions/999/log/events", "no execution #999"),

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from ledger import pages, pages_git, pages_work
+from ledger import (
+    pages,
+    pages_data,
+    pages_deployments,
+    pages_git,
+    pages_pipelines,
+    pages_work,
+)
 from schemas.errors import Refused
 from tests.builders.dashboard_house import House
 
@@ -124,3 +131,33 @@ def test_no_page_counts_skips_or_scans(house: House) -> None:
     assert len(statements) == 6
     with house.parts.ledger.read() as connection:
         assert connection.execute(text("PRAGMA query_only")).scalar() == 1
+
+
+def test_names_numbers_and_approvals_are_looked_up_in_indexes(house: House) -> None:
+    """What home asks every few seconds, and what search asks, does not read whole tables that grow for ever."""
+    asked: list[tuple[str, Any]] = []
+    with house.parts.ledger.read() as connection:
+        event.listen(
+            connection,
+            "before_cursor_execute",
+            lambda c, cu, statement, p, ctx, many: asked.append((statement, p)),
+        )
+        pages_pipelines.approvals(connection)
+        pages_pipelines.numbered(connection, 3)
+        pages_data.datasets_named(connection, "cats")
+        pages_data.candidates_named(connection, "cat")
+        pages_data.aliases_named(connection, "best")
+        pages_deployments.named(connection, "cat-api")
+        grow = (
+            "pipelines",
+            "runs",
+            "executions",
+            "dataset_versions",
+            "model_versions",
+            "deployment_versions",
+        )
+        for statement, parameters in [each for each in asked if each[0].startswith("SELECT")]:
+            plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, parameters).all()
+            assert not [row[3] for row in plan if row[3].startswith("SCAN") and row[3].split()[1] in grow], (
+                plan
+            )
