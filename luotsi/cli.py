@@ -1,6 +1,7 @@
 """The command. Each verb is a module of `luotsi.verbs`, loaded only when it is asked for."""
 
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -12,9 +13,18 @@ from schemas.errors import ConfigError, LuotsiError, Stalled
 VERBS = {
     "demo": "everything at once, on a sample repository",
     "up": "all parts in one process tree, for your repositories",
+    "repo": "which repositories are watched: add, remove, rename, list, hook",
+    "lint": "what is wrong with a valohai.yaml",
+    "plan": "what a commit would start, what not, and why",
+    "run": "one step of the working tree, here",
+    "reproduce": "an old execution again, and what is the same",
     "doctor": "what works here and what does not, and why",
     "status": "what runs, waits, failed and serves",
-    "cancel": "stop an execution",
+    "coverage": "whether every commit has its verdict, and which not",
+    "cancel": "stop an execution, a task or a pipeline",
+    "retry": "let a run begin again, in a round of its own",
+    "approve": "let a node of a pipeline begin that waits for a person",
+    "promote": "make and push the next tag of a stage",
     "controller": "watch, decide, act",
     "agent": "take work of one environment and run it",
     "web": "pages, deliveries and the agents' API",
@@ -54,6 +64,9 @@ def luotsi() -> None:
     Watch your repository:   luotsi up --repository PATH_OR_URL
     What works here:         luotsi doctor
     """
+    # https://no-color.org, and its opposite for logs that show colours.
+    wanted = True if os.environ.get("FORCE_COLOR") else False if os.environ.get("NO_COLOR") else None
+    click.get_current_context().color = wanted
 
 
 def main(arguments: list[str] | None = None) -> Any:
@@ -68,7 +81,10 @@ def main(arguments: list[str] | None = None) -> Any:
     except ConfigError as error:
         _say(error)
         for problem in error.problems:
-            click.echo(f"  {problem}", err=True)
+            if problem.path or problem.message not in error.message:
+                click.echo(f"  {problem}", err=True)
+            elif problem.hint:
+                click.echo(f"  {problem.hint}", err=True)
         sys.exit(EXIT_USAGE)
     except LuotsiError as error:
         _say(error)

@@ -2,15 +2,17 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from controller.ports import PullPolicy, VariableGroup, Watched
+from luotsi import places, valkey
 from luotsi import settings as settings_file
-from luotsi import valkey
 from luotsi.settings import Settings
 from luotsi.workspace import Workspace
 from schemas.errors import ConfigError
+from schemas.values import Secret
 
 DEFAULT_LISTEN = "127.0.0.1:8470"
 DEFAULT_GATEWAY = "127.0.0.1:8471"
@@ -33,6 +35,20 @@ class EnvironmentEntry:
     name: str
     runtime: Mapping[str, Any]
     agents: tuple[AgentEntry, ...]
+    mounts: tuple[str, ...] = ()
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    controls: tuple[str, ...] | None = None
+    price: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForgeEntry:
+    """One forge of the settings. `api` is what its driver's `speak` takes, `secrets` sign its deliveries, the newest first."""
+
+    name: str
+    kind: str
+    api: Mapping[str, Any]
+    secrets: tuple[Secret, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +98,22 @@ class Installation:
             given |= {"web": self.address, "secret": self.workspace.secret("objects")}
         return given
 
+    def store_names(self) -> tuple[str, ...]:
+        """`system`, `artifacts`, and those that only the settings name."""
+        return tuple(dict.fromkeys(("system", "artifacts", *self.settings.get("stores", default={}))))
+
+    def variable_groups(self) -> dict[str, VariableGroup]:
+        """The groups of environment variables that steps may name."""
+        return {
+            name: VariableGroup(
+                dict(group.get("variables", {})),
+                {key: Secret(value) for key, value in group.get("secrets", {}).items()},
+                tuple(group.get("branches", ())),
+                tuple(group.get("events", ())),
+            )
+            for name, group in self.settings.get("variable-groups", default={}).items()
+        }
+
     def environments(self) -> tuple[EnvironmentEntry, ...]:
         """The environments; without any in the settings, one called `local` with one agent."""
         entries = self.settings.get(
@@ -112,7 +144,56 @@ class Installation:
                 )
                 for agent in agents
             ),
+            tuple(entry.get("mounts", ())),
+            entry.get("machine", {}),
+            tuple(entry["controls"]) if "controls" in entry else None,
+            None if entry.get("price") is None else float(entry["price"]),
         )
+
+    def forges(self) -> dict[str, ForgeEntry]:
+        """The forges by name. Deliveries of one without `secrets` are signed by a secret of this installation."""
+        return {
+            name: ForgeEntry(
+                name,
+                given["kind"],
+                self._forge_api(given),
+                tuple(
+                    Secret(each) for each in given.get("secrets") or [self.workspace.secret(f"forge-{name}")]
+                ),
+            )
+            for name, given in self.settings.get("forges", default={}).items()
+        }
+
+    def _forge_api(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        found = {key: given[key] for key in ("url", "api", "timeout", "app") if key in given}
+        if "token" in given:
+            found["token"] = Secret(given["token"])
+        for key, known in (("ca", "ca"), ("private-key", "private_key_file")):
+            if key in given:
+                found[known] = str(self.workspace.root / given[key])
+        return found
+
+    def repositories(self) -> tuple[Watched, ...]:
+        """The repositories, each with its place at a forge and with how far its pull requests are trusted."""
+        forges = self.settings.get("forges", default={})
+        trusted = self.settings.get("pull-requests", default={})
+        found = []
+        for entry in self.settings.get("repositories", default=[]):
+            forge, slug = places.place(entry, forges)
+            found.append(
+                Watched(
+                    entry["name"],
+                    _address(self.workspace.root, entry["address"]),
+                    entry.get("branch", ""),
+                    tuple(entry.get("protected", ())),
+                    tuple(entry.get("roots", ("",))),
+                    tuple(entry.get("variable-groups", ())),
+                    forge,
+                    slug,
+                    _pull_policy({**trusted, **entry.get("pull-requests", {})}),
+                )
+            )
+        return tuple(found)
 
     def clusters(self) -> dict[str, dict[str, Any]]:
         """The clusters; without any in the settings, one called `local`."""
@@ -129,7 +210,7 @@ class Installation:
 
 def opened(file: Path | None) -> Installation:
     """The installation of a settings file (default: LUOTSI_SETTINGS, else ./luotsi.yaml). Raises `ConfigError`."""
-    path = file or Path(os.environ.get("LUOTSI_SETTINGS", "luotsi.yaml"))
+    path = file or Path(os.environ.get("LUOTSI_SETTINGS") or "luotsi.yaml")
     settings = settings_file.load(path)
     return Installation(Workspace(settings.workspace), settings)
 
@@ -137,3 +218,18 @@ def opened(file: Path | None) -> Installation:
 def _host_port(text: str) -> tuple[str, int]:
     host, port = str(text).rsplit(":", 1)
     return host, int(port)
+
+
+def _address(root: Path, address: str) -> str:
+    """A relative path of the settings lies below the workspace; any other address stays as it is."""
+    looks_like_path = "://" not in address and not (":" in address and "/" not in address.split(":", 1)[0])
+    return str((root / address).absolute()) if looks_like_path else address
+
+
+def _pull_policy(given: Mapping[str, Any]) -> PullPolicy:
+    return PullPolicy(
+        given.get("trust", "branches"),
+        given.get("environment", ""),
+        tuple(given.get("grants", ())),
+        float(given.get("cap", 4.0)),
+    )

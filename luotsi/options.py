@@ -23,3 +23,14 @@ def settings_option(function: F) -> F:
 def json_option(function: F) -> F:
     """`--json`: for machines."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def wait_option(function: F) -> F:
+    """`--wait SECONDS`: how long the controller's answer is waited for."""
+    return click.option(
+        "--wait",
+        type=click.FloatRange(min=0),
+        default=10.0,
+        show_default=True,
+        help="Seconds in which the controller's answer is waited for.",
+    )(function)

@@ -18,6 +18,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from luotsi import cross_checks
 from schemas.errors import ConfigError
 from schemas.values import Problem
 
@@ -51,6 +52,8 @@ def load(file: Path) -> Settings:
     path = file.absolute()
     if not path.exists():
         return Settings({}, path)
+    if path.is_dir():
+        raise ConfigError(f"the settings {path} are a folder", hint="Name the file in it: luotsi.yaml.")
     text = path.read_text(encoding="utf-8", errors="replace")
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -59,6 +62,10 @@ def load(file: Path) -> Settings:
         raise ConfigError("the settings cannot be read", [_yaml_problem(path, error)]) from error
     values = _resolve(written, path.parent)
     problems = [_problem(path, node, error) for error in _validator().iter_errors(values)]
+    if not problems:
+        for each in cross_checks.mistakes(values):
+            line, column = _position(node, list(each.at))
+            problems.append(Problem(str(path), line, column, each.message, each.hint))
     if problems:
         raise ConfigError("the settings are not valid", sorted(problems, key=lambda p: (p.line, p.column)))
     return Settings(values, path)

@@ -56,22 +56,26 @@ class Tree:
         self._stopping = threading.Event()
         self._running: dict[str, processes.Known] = {}
         self._threads: list[threading.Thread] = []
+        self._deaths: dict[str, int] = {}
 
     def claim(self) -> None:
         """Make this process the workspace's only tree, and end what an earlier one left. Raises `Stalled`."""
-        own = self._pid_file("up")
-        other = processes.read(own)
-        if other is not None and other.pid != os.getpid():
-            raise Stalled(
-                f"{self._workspace.root} is in use by process {other.pid}",
-                "Stop that one first, or use another workspace.",
-            )
-        processes.write(own, os.getpid(), sys.argv)
+        self.refuse_a_second()
+        processes.write(self._pid_file("up"), os.getpid(), sys.argv)
         for part in self._parts:
             left = processes.read(self._pid_file(part.name))
             if left is not None:
                 log.info("ending what was left behind", part=part.name, pid=left.pid)
                 left.end()
+
+    def refuse_a_second(self) -> None:
+        """Raise `Stalled` when another process is the workspace's tree."""
+        other = processes.read(self._pid_file("up"))
+        if other is not None and other.pid != os.getpid():
+            raise Stalled(
+                f"{self._workspace.root} is in use by process {other.pid}",
+                "Stop that one first, or use another workspace.",
+            )
 
     def start(self) -> None:
         """Start every part and keep it running."""
@@ -86,6 +90,10 @@ class Tree:
         """The process id of a part, None while it is down."""
         known = self._running.get(name)
         return known.pid if known else None
+
+    def deaths(self, name: str) -> int:
+        """How often a part has ended by itself."""
+        return self._deaths.get(name, 0)
 
     def stop(self) -> None:
         """End every part, the last started first, and give the workspace free."""
@@ -119,6 +127,7 @@ class Tree:
             code = self._once(part)
             if self._stopping.is_set():
                 return
+            self._deaths[part.name] = self.deaths(part.name) + 1
             pause = FIRST_PAUSE if time.monotonic() - began > STEADY else min(pause * 2, LONGEST_PAUSE)
             log.warning(
                 "a part ended",

@@ -18,6 +18,11 @@ def parts_of(opened: Installation) -> tuple[Part, ...]:
     return tuple(parts)
 
 
+def refuse_a_second(opened: Installation) -> None:
+    """Raise `Stalled` when the workspace has a living tree: said before anything about its ports, which that tree holds."""
+    Tree(opened.workspace, (), {}).refuse_a_second()
+
+
 def tree_of(opened: Installation) -> Tree:
     """The tree of an installation, claimed but not started: Valkey runs, the ledger has its newest shape."""
     from luotsi import wiring

@@ -1,17 +1,21 @@
 """Builds the real parts from the settings. The only place that does."""
 
 import threading
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+import forges
 import stores
+from controller.git.credentials import Credentials, from_login
 from controller.inference import clusters
 from controller.inference.port import Cluster
 from controller.ports import ControllerSettings, Environment, Ports, Watched
-from ledger import agents, migrations
+from forges.port import ForgeApi
+from ledger import agents, migrations, repositories
 from ledger.database import Ledger, open_ledger
-from luotsi import engines
-from luotsi.installation import Installation
+from luotsi import engines, places
+from luotsi.installation import ForgeEntry, Installation
 from queues.connection import connect
 from queues.wakeups import Wakeups
 from schemas import moments
@@ -29,9 +33,9 @@ def ledger(installation: Installation, read_only: bool = False) -> Ledger:
 
 
 def open_stores(installation: Installation) -> dict[str, Store]:
-    """The system store and the artifact store."""
+    """The system store and the artifact stores."""
     found = {}
-    for name in ("system", "artifacts"):
+    for name in installation.store_names():
         given = installation.store(name)
         found[name] = stores.load(str(given.pop("kind")), name, given)
     return found
@@ -40,33 +44,77 @@ def open_stores(installation: Installation) -> dict[str, Store]:
 def controller_ports(installation: Installation) -> Ports:
     """All that the controller stands on."""
     redis = connect(installation.redis_url())
+    opened, apis, settings = (
+        ledger(installation),
+        open_forges(installation),
+        controller_settings(installation),
+    )
     return Ports(
-        ledger=ledger(installation),
+        ledger=opened,
         stores=open_stores(installation),
         redis=redis,
         wakeups=Wakeups(redis),
         key=installation.workspace.signing_key(),
         clusters=open_clusters(installation),
-        settings=controller_settings(installation),
+        settings=settings,
         clock=moments.now,
+        credentials=git_logins(opened, apis, settings, installation.settings.get("forges", default={})),
+        forges=apis,
         stopping=threading.Event(),
     )
+
+
+def open_forges(installation: Installation) -> dict[str, ForgeApi]:
+    """The APIs of the settings' forges, by name. Nothing is asked of them yet."""
+    return {name: open_forge(entry) for name, entry in installation.forges().items()}
+
+
+def open_forge(entry: ForgeEntry) -> ForgeApi:
+    """The API of one forge of the settings."""
+    return forges.speak(entry.kind, entry.api)
+
+
+def with_settings(ports: Ports, installation: Installation, apis: Mapping[str, ForgeApi]) -> Ports:
+    """The same parts under other settings: what needs a restart stays as it is."""
+    settings = controller_settings(installation)
+    logins = git_logins(ports.ledger, apis, settings, installation.settings.get("forges", default={}))
+    return replace(ports, settings=settings, forges=apis, credentials=logins)
+
+
+def git_logins(
+    opened: Ledger,
+    apis: Mapping[str, ForgeApi],
+    settings: ControllerSettings,
+    given: Mapping[str, Mapping[str, Any]],
+) -> Callable[[str], Credentials | None]:
+    """What git is told of us, by a repository's name: its forge's login, where its address is the forge's own."""
+
+    def of(name: str) -> Credentials | None:
+        watched = settings.watched(name)
+        if watched is None or watched.forge not in apis:
+            return None
+        if not places.takes_login(watched.address, given[watched.forge]):
+            return None
+        return from_login(lambda: apis[watched.forge].git_login(_slug(opened, watched)))
+
+    return of
+
+
+def _slug(opened: Ledger, watched: Watched) -> str:
+    """Its name at the forge: the ledger has heard of a newer one than the settings."""
+    with opened.read() as connection:
+        row = repositories.by_name(connection, watched.name)
+    return (row.slug if row and row.forge == watched.forge else None) or watched.slug
 
 
 def controller_settings(installation: Installation) -> ControllerSettings:
     """The operator's wishes as the controller reads them."""
     given = installation.settings
     return ControllerSettings(
-        repositories=tuple(
-            Watched(
-                entry["name"],
-                _address(installation.workspace.root, entry["address"]),
-                entry.get("branch", ""),
-                tuple(entry.get("protected", ())),
-            )
-            for entry in given.get("repositories", default=[])
+        repositories=installation.repositories(),
+        environments=tuple(
+            Environment(e.id, e.name, e.mounts, e.machine, e.price) for e in installation.environments()
         ),
-        environments=tuple(Environment(e.id, e.name) for e in installation.environments()),
         mirrors=installation.workspace.folder("mirrors"),
         web_address=installation.address,
         prefix=given.get("prefix", default="luotsi"),
@@ -74,13 +122,12 @@ def controller_settings(installation: Installation) -> ControllerSettings:
         lease=installation.lease,
         max_attempts=int(given.get("max-attempts", default=3)),
         endpoint_repository=given.get("endpoint-repository", default=""),
+        variable_groups=installation.variable_groups(),
+        artifact_stores=tuple(name for name in installation.store_names() if name != "system"),
+        joiner=given.get("command-joiner", default="&&"),
+        currency=given.get("currency", default=""),
+        maintenance=given.get("maintenance", default=""),
     )
-
-
-def _address(root: Path, address: str) -> str:
-    """A relative path of the settings lies below the workspace; any other address stays as it is."""
-    looks_like_path = "://" not in address and not (":" in address and "/" not in address.split(":", 1)[0])
-    return str((root / address).absolute()) if looks_like_path else address
 
 
 def open_clusters(installation: Installation) -> dict[str, Cluster]:

@@ -66,7 +66,9 @@ class Follower:
         row = connection.execute(select(commits).where(commits.c.sha == self.commit)).first()
         if row and self._new("seen"):
             ref = connection.execute(
-                select(ref_observations.c.ref).where(ref_observations.c.sha == self.commit)
+                select(ref_observations.c.ref)
+                .where(ref_observations.c.sha == self.commit)
+                .order_by(ref_observations.c.id)
             ).scalar()
             yield {"event": "seen", "commit": row.sha, "ref": ref or row.ref, "subject": row.subject}
         kept = connection.execute(select(snapshots).where(snapshots.c.sha == self.commit)).first()

@@ -43,10 +43,14 @@ class Machine:
 
 
 class Terminal:
-    """Lines for people. What changes often (metrics) stands on one line that is updated in place."""
+    """Lines for people. What changes often (metrics) stands on one line that is updated in place.
 
-    def __init__(self, console: Console, timings: bool = True) -> None:
+    `stays`: what was started goes on after the last line, so that it says where.
+    """
+
+    def __init__(self, console: Console, timings: bool = True, stays: bool = True) -> None:
         self._console = console
+        self._stays = stays
         self._timings = timings
         self._began = time.monotonic()
         self._live: Live | None = None
@@ -172,6 +176,8 @@ class Terminal:
     def _on_summary(self, event: Event) -> None:
         words = f"commit to endpoint in {event['seconds']} s" if event["ok"] else "not everything came true"
         self._line("success" if event["ok"] else "failure", "done" if event["ok"] else "failed", words)
+        if not self._stays:
+            return  # what ends with the last line has no address to go to
         if event["promotion"] and event["promotion"]["address"]:
             self._console.print(
                 f"\n  Ask it yourself:\n  curl -d @person/sample.json {escape(event['promotion']['address'])}"

@@ -1,5 +1,6 @@
 """The demonstration from beginning to end. Every step looks first whether it is done, so that a killed one goes on."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from sqlalchemy import select
 
 from ledger.database import Ledger
 from ledger.tables import promotions, repositories, runs, statuses, tag_observations, versions
-from luotsi import tree, wiring
+from luotsi import answering, tree, wiring
 from luotsi.demo import images, summary
 from luotsi.demo import workspace as demo_workspace
 from luotsi.demo.follow import Event, Follower
@@ -90,6 +91,7 @@ class Story:
         self.person.prepare()
         self._tree = tree.tree_of(opened)
         self._tree.start()
+        answering.until_it_answers(opened, self._tree, threading.Event())
         self._say("started", workspace=str(self._root), dashboard=opened.address)
         return opened
 

@@ -13,7 +13,7 @@ from ledger.tables import attempts, executions, outputs, promotions, snapshots, 
 from luotsi.demo.follow import Event
 from luotsi.installation import Installation
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 def gather(opened: Installation, ledger: Ledger, commit: str, seconds: float) -> Event:

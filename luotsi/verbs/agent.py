@@ -9,7 +9,7 @@ import click
 from luotsi import installation, logs, supervise
 from luotsi.installation import AgentEntry, EnvironmentEntry, Installation
 from luotsi.options import settings_option
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, Stalled
 from schemas.values import Secret
 
 
@@ -31,7 +31,7 @@ def command(settings: Path | None, environment: str, name: str | None) -> None:
     """
     logs.configure("agent")
     from agent import main
-    from agent.settings import AgentSettings
+    from agent.settings import DEFAULT_CONTROLS, AgentSettings
 
     opened = installation.opened(settings)
     entry = opened.environment(environment)
@@ -52,6 +52,10 @@ def command(settings: Path | None, environment: str, name: str | None) -> None:
             runtime=kind,
             runtime_settings=runtime,
             shares_folder=opened.store("system")["kind"] == "folder",
+            input_folders=tuple(opened.settings.get("inputs", "folders", default=())),
+            input_buckets=tuple(opened.settings.get("inputs", "s3", default=())),
+            data_cache=int(opened.settings.get("inputs", "cache", default=20) * 1000**3),
+            controls=DEFAULT_CONTROLS if entry.controls is None else entry.controls,
         )
     )
 
@@ -74,7 +78,7 @@ def _runtime(entry: EnvironmentEntry) -> tuple[str, dict[str, object]]:
     if kind in ("auto", "docker"):
         engine = engines.find(str(given["engine"]) if given.get("engine") else None)
         if engine.address is None:
-            raise ConfigError(
+            raise Stalled(
                 f"the environment {entry.name} needs a Docker engine: {engine.reason}",
                 hint="Or set `runtime: {kind: process, unsafe: true}`, which does not isolate.",
             )

@@ -20,9 +20,11 @@ def command(settings: Path | None) -> None:
     """
     logs.configure("controller")
     from controller import loop
-    from luotsi import wiring
+    from luotsi import reloading, wiring
 
-    ports = wiring.controller_ports(installation.opened(settings))
+    opened = installation.opened(settings)
+    ports = wiring.controller_ports(opened)
+    parts = reloading.ControllerParts(reloading.Reloading(opened), opened, ports)
 
     def stop(*_: object) -> None:
         ports.stopping.set()
@@ -30,4 +32,4 @@ def command(settings: Path | None) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     supervise.follow_parent(stop)
-    loop.run(ports)
+    loop.run(ports, parts)

@@ -38,7 +38,7 @@ def command(once: bool, as_json: bool, workspace: Path | None) -> int:
     logs.configure("demo")
     _quiet()
     root = workspace.absolute() if workspace else Path(tempfile.mkdtemp(prefix="luotsi-demo-"))
-    screen = Machine() if as_json else Terminal(Console(highlight=False))
+    screen = Machine() if as_json else Terminal(Console(highlight=False), stays=not once)
     story = Story(root, screen)
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: _interrupt())

@@ -7,13 +7,15 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from luotsi import engines, installation, processes
+from controller.git import address as addresses
+from luotsi import engines, in_use, installation, processes
 from luotsi.installation import Installation
 from luotsi.options import json_option, settings_option
 from schemas.errors import LuotsiError
@@ -61,9 +63,17 @@ def examine(settings: Path | None) -> Iterator[Finding]:
         yield Finding("settings", "broken", f"{error} {problems}".strip())
         return
     there = opened.settings.file.exists()
-    yield Finding("settings", "works", str(opened.settings.file) if there else "none: every default holds")
+    held = in_use.read(opened)
+    words = str(opened.settings.file) if there else "none: every default holds"
+    trouble = in_use.trouble(held)
+    yield Finding("settings", "broken" if trouble else "works", trouble or words)
+    if reason := in_use.maintenance(opened, held):
+        yield Finding("maintenance", "missing", f"{reason}: what comes in is kept, and nothing new starts")
+    if difference := in_use.difference(opened, held):
+        yield Finding("maintenance", "missing", difference)
     yield from _runtimes(opened)
     yield from (_tried(what, attempt) for what, attempt in _attempts(opened))
+    yield from _at_forges(opened)
 
 
 def _runtimes(opened: Installation) -> Iterator[Finding]:
@@ -85,7 +95,7 @@ def _runtimes(opened: Installation) -> Iterator[Finding]:
 def _attempts(opened: Installation) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "ledger", lambda: _ledger(opened)
     yield "Redis", lambda: _redis(opened)
-    for name in ("system", "artifacts"):
+    for name in opened.store_names():
         yield f"store {name}", lambda name=name: _store(opened, name)  # type: ignore[misc]  # bound now, called later
     for entry in opened.settings.get("repositories", default=[]):
         yield f"repository {entry['name']}", lambda entry=entry: _repository(opened, entry)  # type: ignore[misc]  # the same
@@ -152,26 +162,70 @@ def _store(opened: Installation, name: str) -> str:
 
 
 def _repository(opened: Installation, entry: dict[str, str]) -> str:
-    from luotsi.looking import refs_of
-    from luotsi.wiring import controller_settings
+    from luotsi import wiring
+    from luotsi.repos import examining
 
-    watched = next(w for w in controller_settings(opened).repositories if w.name == entry["name"])
-    return f"{len(refs_of(watched.address))} branches and tags at {watched.address.split('@')[-1]}"
+    watched = next(one for one in opened.repositories() if one.name == entry["name"])
+    forge = opened.forges().get(watched.forge)
+    return examining.look(opened, watched, wiring.open_forge(forge) if forge else None)
+
+
+def _at_forges(opened: Installation) -> Iterator[Finding]:
+    """Rights, hook and budget of each repository at a forge."""
+    if not opened.forges():
+        return
+    from ledger.database import open_ledger
+    from luotsi import wiring
+    from luotsi.repos import examining, forge_side
+
+    try:
+        apis = wiring.open_forges(opened)
+    except LuotsiError as error:
+        yield Finding("forges", "broken", str(error))
+        return
+    known = {}
+    if not _is_to_be_made(opened):
+        try:
+            ledger = open_ledger(opened.ledger, read_only=True)
+        except LuotsiError:
+            return  # said of the ledger already
+        known = forge_side.rows(ledger)
+        ledger.close()
+    for watched in opened.repositories():
+        if watched.forge in apis:
+            row = known.get(addresses.spelling(watched.address))
+            for said in examining.at_forge(opened, watched, apis[watched.forge], row):
+                yield Finding(said.what, said.state, said.words)
+
+
+def _is_to_be_made(opened: Installation) -> bool:
+    return opened.ledger.startswith("sqlite") and not (opened.workspace.root / "ledger.sqlite").exists()
 
 
 def _statuses(opened: Installation) -> str:
     """Whether what was said about commits reached the repositories; where we may not push, this says so."""
-    from sqlalchemy import func, select
+    from sqlalchemy import func, or_, select
 
+    from ledger import migrations
     from ledger.database import open_ledger
-    from ledger.tables import statuses
+    from ledger.tables import repositories, statuses
+    from schemas import moments
 
-    if opened.ledger.startswith("sqlite") and not (opened.workspace.root / "ledger.sqlite").exists():
+    if _is_to_be_made(opened):
         return "nothing was said yet"
     ledger = open_ledger(opened.ledger, read_only=True)
+    migrations.check(ledger)
     with ledger.read() as connection:
+        # What a forge refused for good is over: it is said for a day, as is what happened to deliveries.
+        recent = statuses.c.delivered_at > moments.now() - timedelta(days=1)
         waiting = connection.execute(
-            select(func.count(), func.max(statuses.c.trouble)).where(statuses.c.trouble.is_not(None))
+            select(func.count(), func.max(statuses.c.trouble))
+            .join(repositories, repositories.c.id == statuses.c.repository_id)
+            .where(
+                statuses.c.trouble.is_not(None),
+                repositories.c.removed_at.is_(None),
+                or_(statuses.c.delivered_at.is_(None), recent),
+            )
         ).one()
     ledger.close()
     if waiting[0]:

@@ -6,11 +6,13 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import select
 
+from ledger.in_use import held as held_by_controller
 from ledger.tables import executions, promotions, repositories, runs, versions
-from luotsi import installation
+from luotsi import in_use, installation
 from luotsi.options import json_option, settings_option
 from schemas import moments
 
@@ -27,16 +29,25 @@ def command(settings: Path | None, as_json: bool) -> None:
     """
     from luotsi import wiring
 
-    ledger = wiring.ledger(installation.opened(settings), read_only=True)
+    opened = installation.opened(settings)
+    ledger = wiring.ledger(opened, read_only=True)
     with ledger.read() as connection:
+        held = held_by_controller(connection)
         found = {
             name: [dict(row._mapping) for row in connection.execute(query)]
             for name, query in _queries().items()
         }
+    resting, trouble = in_use.maintenance(opened, held), in_use.trouble(held)
     if as_json:
-        click.echo(json.dumps(found, default=_text))
+        click.echo(json.dumps({**found, "maintenance": resting, "trouble": trouble}, default=_text))
         return
     console = Console(highlight=False)
+    for said in filter(None, (trouble, in_use.difference(opened, held))):
+        console.print(escape(said), style="bold")
+    if resting:
+        console.print(
+            f"[bold]Maintenance[/]: {escape(resting)}. What comes in is kept, and nothing new starts."
+        )
     for title, rows in found.items():
         if rows:
             console.print(f"\n[bold]{title}[/]")
@@ -62,6 +73,7 @@ def _queries() -> dict[str, Any]:
             promotions.c.model,
             promotions.c.stage,
             versions.c.version,
+            promotions.c.reason,
             promotions.c.address,
         )
         .join(versions, versions.c.id == promotions.c.version_id)

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 import yaml
 
-from luotsi import engines, installation, logs, tree, valkey
+from luotsi import answering, engines, installation, logs, tree, valkey
 from luotsi.installation import Installation
 from luotsi.options import settings_option
+from luotsi.repos import naming
 from luotsi.verbs.web import check_free
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, Stalled
 
 
 @click.command("up")
@@ -36,18 +37,24 @@ def command(settings: Path | None, repositories: tuple[str, ...]) -> None:
         opened = _with_repositories(opened, repositories)
     if not opened.settings.get("repositories"):
         raise ConfigError("there is no repository to watch", hint="Try `luotsi up --repository PATH_OR_URL`.")
+    tree.refuse_a_second(opened)
     _check(opened)
     stopping = threading.Event()
     for wish in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wish, lambda *_: stopping.set())
     processes = tree.tree_of(opened)
     processes.start()
-    click.echo(f"Luotsi runs. Settings: {opened.settings.file}. Ctrl-C ends it.")
-    click.echo(f"\n  {opened.address}\n")
     try:
+        answering.until_it_answers(opened, processes, stopping)
+        if not stopping.is_set():
+            click.echo(f"Luotsi runs. Settings: {opened.settings.file}. Ctrl-C ends it.")
+            click.echo(f"\n  {opened.address}\n")
         stopping.wait()
     finally:
         processes.stop()
+        click.echo(
+            "Ended. Commands that run and endpoints that serve go on; the next `luotsi up` takes them over."
+        )
         if opened.embedded_redis:
             valkey.end(opened.workspace)
 
@@ -58,7 +65,7 @@ def _check(opened: Installation) -> None:
         if environment.runtime["kind"] in ("auto", "docker"):
             engine = engines.find(environment.runtime.get("engine"))
             if engine.address is None:
-                raise ConfigError(
+                raise Stalled(
                     f"the environment {environment.name} needs a Docker engine: {engine.reason}",
                     hint="Or set `runtime: {kind: process, unsafe: true}`, which does not isolate.",
                 )
@@ -72,7 +79,9 @@ def _with_repositories(opened: Installation, addresses: tuple[str, ...]) -> Inst
     so one that exists is only read."""
     known = list(opened.settings.get("repositories", default=[]))
     fresh = [a for a in addresses if a not in [entry["address"] for entry in known]]
-    entries = known + [{"name": _name(address), "address": _absolute(address)} for address in fresh]
+    entries = known + [
+        {"name": naming.name(address), "address": naming.absolute(address)} for address in fresh
+    ]
     file = opened.settings.file
     if file.exists() and fresh:
         text = yaml.safe_dump({"repositories": entries}, sort_keys=False)
@@ -80,13 +89,3 @@ def _with_repositories(opened: Installation, addresses: tuple[str, ...]) -> Inst
     if fresh:
         file.write_text(yaml.safe_dump({"repositories": entries}, sort_keys=False), encoding="utf-8")
     return installation.opened(file)
-
-
-def _name(address: str) -> str:
-    name = address.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1].removesuffix(".git")
-    return "".join(c if c.isalnum() or c in "._-" else "-" for c in name).lstrip("._-") or "repository"
-
-
-def _absolute(address: str) -> str:
-    path = Path(address).expanduser()
-    return str(path.absolute()) if path.exists() else address

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from luotsi import cli, engines
-from luotsi.verbs.up import _name
+from luotsi.repos import naming
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -105,4 +105,4 @@ def test_an_engine_that_does_not_answer_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_repositories_are_named_after_their_address(address: str, name: str) -> None:
-    assert _name(address) == name
+    assert naming.name(address) == name

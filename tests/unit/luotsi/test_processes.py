@@ -12,7 +12,7 @@ from luotsi import processes, valkey
 from luotsi.supervise import Part, Tree
 from luotsi.workspace import Workspace
 from schemas.errors import Stalled
-from tests.parts.process import until
+from tests.parts.process import PATIENCE, until
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
@@ -85,7 +85,7 @@ def test_what_an_earlier_tree_left_is_ended_first(tmp_path: Path, sleeper: subpr
     left = processes.write(workspace.folder("pids") / "one.json", sleeper.pid, SLEEPER)
     tree = Cat(workspace, (Part("one", ()),), {})
     tree.claim()
-    sleeper.wait(timeout=10)
+    sleeper.wait(PATIENCE)
     assert not left.alive()
 
 

@@ -73,3 +73,16 @@ def test_ids_and_tokens_are_minted_once(tmp_path: Path) -> None:
 def test_every_setting_has_a_place_in_the_schema_with_words() -> None:
     documented = dict(settings.documented())
     assert {"ledger", "web.listen", "repositories.address", "environments.runtime.kind"} <= set(documented)
+
+
+def test_threat_10_one_repository_is_written_once_however_it_is_spelled(tmp_path: Path) -> None:
+    lines = ["name: wine, address: https://git.example.org/team/wine", "name: beer, address: /srv/beer"]
+    for other in ("git@GIT.example.org:team/wine.git", "ssh://git@git.example.org/Team/wine/"):
+        lines.append(f"name: other{len(lines)}, address: '{other}'")
+    lines.append("name: beer, address: /srv/ale")
+    found = problems(tmp_path, "repositories:\n" + "".join(f"  - {{ {line} }}\n" for line in lines))
+    assert [(line, message) for line, message, _ in found] == [
+        (4, "the repository at this address is there already, as wine"),
+        (5, "the repository at this address is there already, as other2"),
+        (6, "there is a repository beer already"),
+    ]

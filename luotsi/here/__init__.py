@@ -1,0 +1,1 @@
+"""Running on this machine without an installation: for `luotsi run` and `luotsi reproduce`."""

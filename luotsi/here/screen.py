@@ -1,0 +1,115 @@
+"""A run on a terminal: the log as it comes, and at the end what a person wants to know of it."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.local import LocalRun
+from schemas.messages.log import LogRecord
+from schemas.messages.result import Result
+from schemas.states import Word
+
+SHAPES = {
+    Word.SUCCESS: ("✓", "green"),
+    Word.FAILURE: ("✗", "red"),
+    Word.ERROR: ("▲", "yellow"),
+    Word.CANCELLED: ("■", "white"),
+    Word.INTERRUPTED: ("◌", "yellow"),
+}
+MOST = 12
+"""Metrics, and outputs, that are shown; the result has all of them."""
+
+
+def follow(run: LocalRun, quiet: bool) -> Result:
+    """Run it. The command's streams stay apart, and the agent's own words go to stderr; `quiet`: all of it does.
+
+    Ctrl-C ends the command, and what it made by then is kept; a second one at once.
+    """
+    with _interrupted(run):
+        for record in run.records():
+            show(record, quiet)
+    return run.result()
+
+
+def show(record: LogRecord, quiet: bool = False) -> None:
+    """One record, as it was printed."""
+    if record.stream == "status":
+        click.secho(f"· {record.message}", dim=True, err=True)
+    else:
+        click.echo(record.message, nl=not record.more, err=quiet or record.stream == "stderr")
+
+
+def summary(result: Result, folder: Path) -> None:
+    """The last lines: how it ended, the metrics, the outputs, where everything lies."""
+    word = word_of(result)
+    shape, colour = SHAPES[word]
+    if not (sys.stdout.encoding or "").lower().startswith("utf"):
+        shape = {"✓": "+", "✗": "x", "▲": "!", "■": "#", "◌": "~"}[shape]
+    click.echo()
+    click.echo(f"{click.style(f'{shape} {word}', fg=colour, bold=True)}: {result.reason}")
+    numbers = {key: value for key, value in result.metadata.items() if isinstance(value, int | float)}
+    if numbers:
+        shown = [f"{key} {_number(value)}" for key, value in list(numbers.items())[:MOST]]
+        click.echo(f"  metrics  {', '.join(shown)}{_more(len(numbers))}")
+    if result.outputs:
+        shown = [f"{output.name} ({size(output.size)})" for output in result.outputs[:MOST]]
+        click.echo(f"  outputs  {', '.join(shown)}{_more(len(result.outputs))}")
+    for event in result.events:
+        click.echo(f"  note     {event}")
+    click.echo(f"\n{folder}")
+
+
+def word_of(result: Result) -> Word:
+    """What people see: a command that failed is a failure, what kept it from running is an error."""
+    match result.outcome:
+        case "complete":
+            return Word.SUCCESS
+        case "stopped":
+            return Word.CANCELLED
+        case "interrupted":
+            return Word.INTERRUPTED
+        case _:
+            return Word.ERROR if result.exit_code is None else Word.FAILURE
+
+
+def size(number: int) -> str:
+    """Bytes for people."""
+    value = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _more(count: int) -> str:
+    return f" and {count - MOST} more" if count > MOST else ""
+
+
+@contextmanager
+def _interrupted(run: LocalRun) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the command instead of this process, which then says what came of it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def heard(*_: object) -> None:
+        click.secho("· ending the command: SIGTERM, ten seconds, SIGKILL", dim=True, err=True)
+        run.stop()
+
+    before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,129 @@
+"""What a lint found: every file with its problems, and the words, the colours and the JSON about it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from rich.cells import cell_len
+
+from luotsi.linting import names
+from luotsi.linting.sources import Source
+from schemas import codec
+from schemas.parse_config import parse_config
+from schemas.repo_config import RepoConfig
+from schemas.values import Problem
+
+WIDEST = 120
+"""Columns of the user's line that are shown; of a longer one, the part around the place."""
+COLOURS = {"error": "red", "warning": "yellow"}
+WORD = re.compile(r"""'[^']*'|"[^"]*"|\[[^\]]*\]|\{[^}]*\}|[^\s,:\[\]{}]+:?(?=\s|$)|[^\s,\[\]{}]+|.""")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One file: what it says and what is wrong with it, in the order of lines."""
+
+    source: Source
+    config: RepoConfig
+    problems: tuple[Problem, ...]
+
+    def count(self, severity: str) -> int:
+        """Problems of one severity."""
+        return sum(problem.severity == severity for problem in self.problems)
+
+
+def check(source: Source, known: names.Known | None = None) -> Checked:
+    """Judge one file; with `known`, against an installation too. Never raises."""
+    config = parse_config(source.text, source.name)
+    found = list(config.problems)
+    if known is not None:
+        found += names.unknown(source.text, source.name, known)
+    order = sorted(found, key=lambda problem: (problem.line == 0, problem.line, problem.column))
+    return Checked(source, config, tuple(order))
+
+
+def in_words(checked: Sequence[Checked]) -> Iterator[str]:
+    """Line by line, as a compiler says it; the last line is the sum."""
+    for one in checked:
+        lines = one.source.text.decode("utf-8-sig", "replace").splitlines()
+        for problem in one.problems:
+            yield from _problem(problem, lines)
+            yield ""
+    yield from _summary(checked)
+
+
+def as_json(checked: Sequence[Checked]) -> dict[str, Any]:
+    """The same for machines."""
+    return {
+        "ok": not any(one.count("error") for one in checked),
+        "errors": sum(one.count("error") for one in checked),
+        "warnings": sum(one.count("warning") for one in checked),
+        "files": [
+            {
+                "path": one.source.name,
+                **contents(one.config),
+                "problems": [codec.to_json(problem) for problem in one.problems],
+            }
+            for one in checked
+        ],
+    }
+
+
+def contents(config: RepoConfig) -> dict[str, list[str]]:
+    """The names of the sound items, by kind; a kind without any is left out."""
+    official = config.valohai
+    kinds = {
+        kind: list(getattr(official, kind, {})) if official else []
+        for kind in ("steps", "tasks", "pipelines", "endpoints", "deployments")
+    }
+    kinds["triggers"] = [trigger.name for trigger in config.triggers]
+    kinds["models"] = [model.name for model in config.models]
+    return {kind: found for kind, found in kinds.items() if found}
+
+
+def _problem(problem: Problem, lines: list[str]) -> Iterator[str]:
+    place = f"{problem.path}:{problem.line}:{problem.column}" if problem.line else problem.path
+    severity = click.style(problem.severity, fg=COLOURS[problem.severity], bold=True)
+    rule = click.style(f" [{problem.rule}]", dim=True) if problem.rule else ""
+    yield f"{click.style(place, bold=True)}: {severity}: {problem.message}{rule}"
+    if 0 < problem.line <= len(lines):
+        yield from _excerpt(problem, lines[problem.line - 1])
+    if problem.hint:
+        yield click.style("  hint: ", fg="cyan") + problem.hint
+
+
+def _excerpt(problem: Problem, line: str) -> Iterator[str]:
+    """The line, and below it a caret under the word that is meant."""
+    at = min(max(problem.column - 1, 0), len(line))
+    word = WORD.match(line, at)
+    length = len(word[0].rstrip(":") or ".") if word else 1
+    start = max(0, at - WIDEST // 2) if len(line) > WIDEST else 0
+    shown = _printable(line[start : start + WIDEST])
+    before = ("…" if start else "") + _printable(line[start:at])
+    width = max(1, cell_len(_printable(line[at : min(at + length, start + WIDEST)])))
+    gutter = f"{problem.line:>5} | "
+    caret = click.style("^" + "~" * (width - 1), fg=COLOURS[problem.severity], bold=True)
+    tail = "…" if start + WIDEST < len(line) else ""
+    yield click.style(gutter, dim=True) + ("…" if start else "") + shown + tail
+    yield click.style(" " * (len(gutter) - 2) + "| ", dim=True) + " " * cell_len(before) + caret
+
+
+def _printable(text: str) -> str:
+    """What a terminal may be given: a file can hold the codes that move its cursor."""
+    return "".join(c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _summary(checked: Sequence[Checked]) -> Iterator[str]:
+    for one in checked:
+        errors, warnings = one.count("error"), one.count("warning")
+        counts = [(errors, "error"), (warnings, "warning")]
+        wrong = [click.style(_count(n, word), fg=COLOURS[word], bold=True) for n, word in counts if n]
+        verdict = ", ".join(wrong) or click.style("no problems", fg="green", bold=True)
+        held = ", ".join(_count(len(found), kind[:-1]) for kind, found in contents(one.config).items())
+        yield f"{one.source.name}: {verdict}" + (f" ({held})" if held else "")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

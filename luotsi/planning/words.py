@@ -1,0 +1,195 @@
+"""A plan for people: first every trigger's answer, then what would start, spelled out; and the same as JSON."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+from rich.cells import cell_len
+
+from controller.core.foresee import Foreseen, Work
+from controller.core.sweep import shown
+from controller.core.triggers import Answer
+from luotsi.planning.question import Question
+from schemas import codec
+
+LONGEST = 100
+"""Characters of a command's line that are shown; JSON has all of them."""
+MOST_LINES = 12
+KINDS = {"execution": "step", "task": "task", "deployment": "deployment"}
+NO_TRIGGER = """\
+This file has no trigger: nothing starts by itself. For example:
+
+- trigger:
+    name: train
+    when: { push: { branches: [main] } }
+    run: { step: NAME }"""
+
+
+def in_words(question: Question, found: Sequence[Foreseen]) -> Iterator[str]:
+    """Line by line."""
+    yield click.style(question.title, bold=True) + (f", {question.compared}" if question.compared else "")
+    errors = [problem for problem in question.config.problems if problem.severity == "error"]
+    for problem in errors:
+        yield click.style("▲ ", fg="yellow") + str(problem)
+    if errors:
+        yield "  What builds on these parts starts nothing. See luotsi lint."
+    yield ""
+    if not found:
+        yield "No trigger is sound." if errors else NO_TRIGGER
+        return
+    yield from _table(found)
+    for one in found:
+        if one.answer is Answer.FIRES and not one.problem:
+            yield ""
+            yield from _details(one)
+
+
+def as_json(question: Question, found: Sequence[Foreseen]) -> dict[str, Any]:
+    """The same for machines."""
+    return {
+        "event": question.title,
+        "compared": question.compared,
+        "config": question.path,
+        "problems": [codec.to_json(problem) for problem in question.config.problems],
+        "triggers": [
+            {
+                "trigger": one.trigger,
+                "line": one.line,
+                "answer": "error" if one.answer is Answer.FIRES and not one.ok else one.answer.value,
+                "reason": one.reason,
+                "target": {"kind": one.target[0], "name": one.target[1]},
+                "expect": list(one.expect),
+                "required": one.required,
+                "concurrency": one.concurrency,
+                "problem": one.problem,
+                "starts": [_work_json(work) for work in one.works],
+            }
+            for one in found
+        ],
+    }
+
+
+def _work_json(work: Work) -> dict[str, Any]:
+    plain = asdict(work)
+    return plain | {
+        "after": list(work.after),
+        "edges": [{"source": source, "target": target} for source, target in work.edges],
+        "inputs": {
+            name: [{"edge" if source.is_edge else "address": source.text} for source in sources]
+            for name, sources in work.inputs.items()
+        },
+    }
+
+
+def _table(found: Sequence[Foreseen]) -> Iterator[str]:
+    width = max(cell_len(one.trigger) for one in found)
+    for one in found:
+        shape, colour, words = _answer(one)
+        name = one.trigger + " " * (width - cell_len(one.trigger))
+        yield f"{click.style(shape, fg=colour, bold=True)} {click.style(name, bold=True)}  {words}"
+
+
+def _answer(one: Foreseen) -> tuple[str, str, str]:
+    if one.answer is Answer.SILENT:
+        return "·", "white", click.style(one.reason, dim=True)
+    if one.answer is Answer.SKIPPED:
+        return "–", "white", f"neutral: {one.reason}"
+    kind, name = one.target
+    if one.problem:
+        return "▲", "yellow", f"error: it cannot be planned: {one.problem}"
+    broken = [work.name for work in one.works if work.problem]
+    if broken:
+        return "▲", "yellow", f"starts {kind} {name}, but {', '.join(broken)} cannot be planned"
+    when = f" ({one.reason})" if one.reason else ""
+    return "▶", "green", f"starts {kind} {name}{_amount(one)}{when}"
+
+
+def _amount(one: Foreseen) -> str:
+    """` : 3 nodes, 14 executions`, where it is more than one."""
+    if one.target[0] == "step":
+        return ""
+    executions = sum(
+        work.children.count if work.children else 1 for work in one.works if work.kind != "deployment"
+    )
+    nodes = (
+        f"{len(one.works)} node{'' if len(one.works) == 1 else 's'}, " if one.target[0] == "pipeline" else ""
+    )
+    return f": {nodes}{executions} execution{'' if executions == 1 else 's'}"
+
+
+def _details(one: Foreseen) -> Iterator[str]:
+    yield click.style(f"{one.trigger}: {one.target[0]} {one.target[1]}", bold=True)
+    for text in one.expect:
+        yield _row("expect", text + ("" if one.required else " (not required)"))
+    if one.concurrency:
+        yield _row("group", one.concurrency)
+    for number, work in enumerate(one.works, 1):
+        after = f" after {', '.join(work.after)}" if work.after else ""
+        step = f" ({KINDS[work.kind]} {work.step})" if work.step and work.step != work.name else ""
+        mark = f"{number:>3}  " if len(one.works) > 1 else "     "
+        yield f"{mark}{click.style(work.name, bold=True)}{step}{after}"
+        for label, text in _facts(work):
+            yield _row(label, text)
+
+
+def _row(label: str, text: str) -> str:
+    return f"       {click.style(f'{label:<12}', dim=True)} {text}"
+
+
+def _facts(work: Work) -> Iterator[tuple[str, str]]:
+    if work.problem:
+        yield "error", click.style(work.problem, fg="yellow")
+        return
+    if work.approval:
+        yield "approval", "waits until somebody approves it"
+    if work.children:
+        yield from _children(work)
+    if work.image:
+        yield "image", work.image
+    if work.environment:
+        yield "environment", work.environment
+    yield from _command(work)
+    if work.parameters:
+        yield (
+            "parameters",
+            clip(", ".join(f"{name} {shown(value)}" for name, value in work.parameters.items())),
+        )
+    for name, sources in work.inputs.items():
+        yield "input", f"{name} ← {', '.join(source.text for source in sources) or 'nothing'}"
+    if work.on_error not in ("", "stop-all"):
+        yield "on error", work.on_error
+    for note in work.notes:
+        yield "note", note
+
+
+def _command(work: Work) -> Iterator[tuple[str, str]]:
+    lines = [line for command in work.commands for line in command.splitlines()]
+    for number, line in enumerate(lines[:MOST_LINES]):
+        yield ("command" if number == 0 else ""), clip(line)
+    if len(lines) > MOST_LINES:
+        yield "", f"… and {len(lines) - MOST_LINES} more lines"
+
+
+def _children(work: Work) -> Iterator[tuple[str, str]]:
+    children = work.children
+    assert children is not None
+    limit = f", {children.at_once} at once" if children.at_once else ""
+    yield "task", f"{children.type}: {children.count} execution{'' if children.count == 1 else 's'}{limit}"
+    for values in children.sets:
+        own = [f"{name} {shown(values[name])}" for name in children.names if name in values]
+        if own:
+            yield "", ", ".join(own)
+    rest = children.count - len(children.sets)
+    if children.sets and rest > 0:
+        yield "", f"… and {rest} more"
+    elif rest > 0 and children.type == "random_search":
+        yield "", f"{', '.join(children.names)}: drawn when it starts"
+    elif rest > 0:
+        yield "", f"{', '.join(children.names)}: chosen as the results come in"
+
+
+def clip(text: str) -> str:
+    """One line that a terminal takes."""
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    return plain if len(plain) <= LONGEST else plain[: LONGEST - 1] + "…"
