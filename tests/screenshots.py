@@ -1,6 +1,7 @@
 """`make screenshots`: the pictures of README and docs, made again from a real run of the demonstration.
 
-Pages at 1280 and 390 px, light and dark; the terminal as SVG, from the very events that the run gave.
+Pages at 1280 and 390 px, light and dark; the terminal as SVG, from the very events that the run gave. Checks as a forge
+shows them, from runs of the tests' own; `ARGS=checks` makes these alone.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from luotsi.demo.show import Terminal
+from tests.builders import check_scenes, forge_page
 from tests.parts.chromium import Chromium
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
@@ -26,9 +28,37 @@ PAGES = {
 }
 
 
+CHECKS = ("success", "broken-gate", "failure", "waiting", "held", "config")
+COLUMN = (780, 200)
+"""Of a forge's page: the column of a check, which grows with what it says."""
+
+
 def main() -> int:
-    """Run the demonstration until its summary, take the pictures, and end it."""
+    """Take the pictures of checks; run the demonstration until its summary, take its pictures, and end it."""
     FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="luotsi-checks-") as name:
+        _checks(Path(name))
+    return 0 if "checks" in sys.argv[1:] else _demonstration()
+
+
+def _checks(folder: Path) -> None:
+    chromium = Chromium()
+    chromium.start(folder)
+    try:
+        for name in CHECKS:
+            (folder / name).mkdir()
+            html = forge_page.page(check_scenes.SCENES[name](folder / name))
+            for scheme in ("light", "dark"):
+                with chromium.page(
+                    viewport={"width": COLUMN[0], "height": COLUMN[1]}, color_scheme=scheme
+                ) as page:
+                    page.set_content(html)
+                    page.screenshot(path=FOLDER / f"check-{name}-{scheme}.png", full_page=True)
+    finally:
+        chromium.stop()
+
+
+def _demonstration() -> int:
     with tempfile.TemporaryDirectory(prefix="luotsi-pictures-") as name:
         folder = Path(name)
         command = [sys.executable, "-m", "luotsi", "demo", "--json", "--workspace", str(folder / "demo")]

@@ -9,7 +9,7 @@ import structlog
 from tests.bench import frame
 from tests.parts import home
 
-MODULES = ("snapshot", "dispatch", "execution", "footprint")
+MODULES = ("snapshot", "dispatch", "execution", "footprint", "webhooks", "watch")
 
 
 def main(names: list[str]) -> int:

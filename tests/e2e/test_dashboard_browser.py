@@ -133,9 +133,9 @@ def test_rows_are_walked_and_opened_by_keys(site: Site, chromium: Chromium) -> N
         page.keyboard.press("c")
         page.wait_for_url("**/commits")
         page.keyboard.press("/")
-        page.keyboard.type("#2")
+        page.keyboard.type("#13")
         page.keyboard.press("Enter")
-        page.wait_for_url("**/r/wine/executions/2")
+        page.wait_for_url("**/r/wine/executions/13")
         page.keyboard.press("u")
         page.wait_for_url("**/r/wine/executions")
 
@@ -143,9 +143,11 @@ def test_rows_are_walked_and_opened_by_keys(site: Site, chromium: Chromium) -> N
 def test_a_page_stays_current(site: Site, chromium: Chromium) -> None:
     with chromium.page(viewport=DESK) as page:
         page.goto(site.address + "/")
-        assert page.locator("h1").text_content() == "1 execution running, 1 waiting"
+        assert page.locator("h1").text_content() == "2 executions running, 2 waiting, 1 node to approve"
         site.finish()
-        page.get_by_role("heading", name="1 waiting", exact=True).wait_for()
+        page.get_by_role(
+            "heading", name="1 execution running, 2 waiting, 1 node to approve", exact=True
+        ).wait_for()
 
 
 def test_without_scripts_every_page_still_says_everything(site: Site, chromium: Chromium) -> None:

@@ -61,7 +61,7 @@ def check(summary: dict[str, Any], workspace: Path, runtime: str) -> None:
     assert [json.loads(note)["context"] for note in notes] == ["luotsi/config", "luotsi/train"]
     assert summary["promotion"]["version"] == "v0.1.0"
     assert len(summary["prediction"]["predictions"]) == 3
-    until(lambda: not left_behind(workspace), 5, "the end of all that it started")
+    until(lambda: not left_behind(workspace), what="the end of all that it started")
 
 
 def left_behind(workspace: Path) -> list[str]:

@@ -19,7 +19,6 @@ from tests.parts.s3_server import S3Server
 
 PROCESS: dict[str, object] = {"kind": "process", "unsafe": True}
 WINE = Path(__file__).resolve().parents[2] / "examples" / "wine"
-PATIENCE = 120.0
 
 CONFIG = """
 - step:
@@ -35,7 +34,7 @@ CONFIG = """
 
 def until(done: Callable[[], object], what: str) -> None:
     """Nobody tells a test when another process is done."""
-    process.until(done, PATIENCE, what)
+    process.until(done, what=what)
 
 
 def contexts(made: House, commit: str) -> dict[str, str]:

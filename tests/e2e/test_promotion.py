@@ -75,7 +75,7 @@ def states(made: House) -> list[str]:
 
 def ask(made: House) -> str:
     address = next(row.address for row in reversed(rows(made)) if row.address)
-    with urllib.request.urlopen(address, data=b"{}", timeout=10) as answer:
+    with urllib.request.urlopen(address, data=b"{}", timeout=60) as answer:
         return str(answer.read().decode())
 
 

@@ -38,9 +38,9 @@ def test_a_log_grows_while_one_looks_and_ends_by_itself(running: House, chromium
     until(lambda: "luotsi/slow" in contexts(running, sha), "the run begins")
     with chromium.page() as page:
         complaints = open_page(page, running, "/r/bench/executions/1")
-        page.get_by_text("line 2", exact=True).wait_for(timeout=20_000)
-        page.get_by_text("line 8", exact=True).wait_for(timeout=20_000)
-        page.locator("h1", has_text="success").wait_for(timeout=20_000)
+        page.get_by_text("line 2", exact=True).wait_for()
+        page.get_by_text("line 8", exact=True).wait_for()
+        page.locator("h1", has_text="success").wait_for()
         assert page.locator("ol.log").get_by_text("<script>document.title=1</script>").count() == 1
         assert "slow #1" in page.title()
         assert page.locator("svg.plot").count() >= 1

@@ -9,7 +9,9 @@ from flask import Response
 from schemas import moments
 from tests.flow.web_side import START, WebSide
 
-web = WebSide(Path(os.environ["WEB_SIDE_FOLDER"]))
+web = WebSide(
+    Path(os.environ["WEB_SIDE_FOLDER"]), delivery_seconds=float(os.environ["WEB_SIDE_SECONDS"]), threads=8
+)
 app = web.app
 
 # Its clock runs, from the tests' start on, so that addresses end.

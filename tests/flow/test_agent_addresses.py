@@ -89,7 +89,7 @@ def foreign(mine: AttemptRow, other: AttemptRow) -> dict[str, dict[str, str]]:
     }
 
 
-def test_an_address_outside_this_attempts_places_is_403(web: WebSide) -> None:
+def test_threat_02_an_address_outside_this_attempts_places_is_403(web: WebSide) -> None:
     """Threats 2 and 25: other people's ids, and every way to spell a path."""
     mine, other = web.claimed(), web.claimed(TWO)
     for number, (which, wanted) in enumerate(foreign(mine, other).items(), start=1):

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from ledger import agents, attempts
-from schemas.codec import from_json
+from ledger.tables import executions
+from schemas.codec import from_json, to_json
 from schemas.messages.claim import Claim, Fault, RenewAnswer
 from schemas.states import AttemptState, ExecutionState
 from stores import keys
-from tests.flow.agent_calls import FINISH, MANIFEST, RENEW, ask, put
+from tests.flow.agent_calls import DETAIL, FINISH, MANIFEST, RENEW, ask, put
 from tests.flow.web_side import FAR, HERE, ONE, TWO, WebSide
 
 
@@ -74,7 +76,10 @@ def test_who_has_no_known_token_gets_nothing(web: WebSide) -> None:
     ):
         for path in (
             "renew",
-            *(f"attempts/{waiting.id}/{name}" for name in ("claim", "manifest", "addresses", "finish")),
+            *(
+                f"attempts/{waiting.id}/{name}"
+                for name in ("claim", "manifest", "addresses", "detail", "finish")
+            ),
         ):
             answer = web.client().post(f"/agent/v1/{path}", data=b"not even JSON", headers=headers)
             assert answer.status_code == 401
@@ -83,13 +88,14 @@ def test_who_has_no_known_token_gets_nothing(web: WebSide) -> None:
     assert web.row(waiting.id).state == AttemptState.WAITING
 
 
-def test_another_agents_attempt_is_403_and_a_row_of_the_audit(web: WebSide) -> None:
-    """Threat 2: an agent with a good token says another's ids, in every call."""
+def test_threat_02_another_agents_attempt_is_403_and_a_row_of_the_audit(web: WebSide) -> None:
+    """An agent with a good token says another's ids."""
     theirs = web.claimed(TWO)
     before = web.row(theirs.id)
     calls: dict[str, Any] = {
         f"attempts/{theirs.id}/manifest": MANIFEST,
         f"attempts/{theirs.id}/addresses": {"objects": [put(keys.result(theirs.execution_id, 1))]},
+        f"attempts/{theirs.id}/detail": DETAIL,
         f"attempts/{theirs.id}/finish": FINISH,
         "renew": RENEW | {"attempts": [theirs.id]},
     }
@@ -109,7 +115,7 @@ def test_another_agents_attempt_is_403_and_a_row_of_the_audit(web: WebSide) -> N
     assert web.woken == 0
 
 
-def test_another_environments_attempt_is_403_in_every_call(web: WebSide) -> None:
+def test_threat_02_another_environments_attempt_is_403_in_every_call(web: WebSide) -> None:
     theirs, waiting = web.claimed(FAR), web.attempt("bbbbbbbbbbbb")
     for path, body in {
         f"attempts/{waiting.id}/claim": {"delivery": 1},
@@ -132,6 +138,7 @@ def test_a_fenced_attempt_is_409_whatever_it_says(web: WebSide) -> None:
         ("claim", {"delivery": 1}),
         ("manifest", MANIFEST),
         ("addresses", {"objects": [put(keys.result(mine.execution_id, 1))]}),
+        ("detail", DETAIL),
         ("finish", FINISH),
     ):
         answer = web.call(ONE, f"attempts/{mine.id}/{name}", body)
@@ -199,11 +206,74 @@ def test_the_manifest_starts_the_run(web: WebSide) -> None:
     assert row.manifest["inputs"] == [file]
 
 
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_later_attempt_hears_what_the_earlier_one_took(web: WebSide, count: int) -> None:
+    lost = web.attempt()
+    first = web.call(ONE, f"attempts/{lost.id}/claim", {"delivery": 1})
+    assert from_json(Claim, first.json).resolved is None
+    file = {"input": "x", "name": "a", "uri": "s3://b/a", "size": 3, "sha256": f"sha256:{'3' * 64}"}
+    web.call(ONE, f"attempts/{lost.id}/manifest", MANIFEST | {"inputs": [file] * count})
+    # The holder's own manifest is no earlier one: its answer stays the same.
+    assert web.call(ONE, f"attempts/{lost.id}/claim", {"delivery": 1}).json == first.json
+    with web.ledger.write() as connection:
+        attempts.end(connection, lost.id, AttemptState.LOST, "the lease has ended", web.now)
+        second = attempts.create(connection, lost.execution_id, HERE, web.now)
+        attempts.end(connection, second, AttemptState.LOST, "nobody took it", web.now)
+        third = attempts.create(connection, lost.execution_id, HERE, web.now)
+    answer = web.call(TWO, f"attempts/{third}/claim", {"delivery": 1})
+    resolved = from_json(Claim, answer.json).resolved
+    assert resolved is not None
+    assert [to_json(each) for each in resolved] == [file] * count
+
+
 def test_a_manifest_may_name_many_files(web: WebSide) -> None:
     mine = web.claimed()
     file = {"input": "data", "name": "x" * 100, "uri": "datum://x", "size": 3, "sha256": f"sha256:{'3' * 64}"}
     answer = web.call(ONE, f"attempts/{mine.id}/manifest", MANIFEST | {"inputs": [file] * 10_000})
     assert answer.status_code == 204
+
+
+def _detail(web: WebSide, execution: str) -> str:
+    with web.ledger.read() as connection:
+        statement = select(executions.c.status_detail).where(executions.c.id == execution)
+        return str(connection.execute(statement).scalar_one())
+
+
+def test_what_a_job_says_of_itself_replaces_what_it_said_before(web: WebSide) -> None:
+    mine = web.claimed()
+    for said, kept in (
+        ("epoch 3 of 10", "epoch 3 of 10"),
+        ("<b>two</b>\n lines\0 and a \x1b[31mcolour ", "<b>two</b> lines and a [31mcolour"),
+        ("é" * 1000, "é" * 1000),
+        ("", ""),
+    ):
+        assert web.call(ONE, f"attempts/{mine.id}/detail", {"status_detail": said}).status_code == 204
+        assert _detail(web, mine.execution_id) == kept
+    assert web.call(ONE, f"attempts/{mine.id}/detail", {"status_detail": "x" * 1001}).status_code == 400
+    assert web.call(ONE, f"attempts/{mine.id}/detail", {"status_detail": 5}).status_code == 400
+    assert web.woken == 0
+
+
+def test_the_next_attempt_begins_with_nothing_said(web: WebSide) -> None:
+    mine = web.claimed()
+    web.call(ONE, f"attempts/{mine.id}/detail", DETAIL)
+    web.lose(mine.id)
+    with web.ledger.write() as connection:
+        again = attempts.create(connection, mine.execution_id, mine.environment_id, web.ledger.now())
+    assert _detail(web, mine.execution_id) == DETAIL["status_detail"]
+    assert web.call(TWO, f"attempts/{again}/claim", {"delivery": 1}).status_code == 200
+    assert _detail(web, mine.execution_id) == ""
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"cpus": -1}, {"cpus": 1e9}, {"memory": -5}, {"devices": {"gpu": -1}}, {"devices": {"a\nb": 1}}, {"devices": {"g" * 101: 1}}],
+)  # fmt: skip
+def test_a_machine_that_cannot_be_is_400(web: WebSide, wrong: dict[str, Any]) -> None:
+    assert web.call(ONE, "renew", RENEW | wrong).status_code == 400
+    assert web.call(ONE, "renew", RENEW).status_code == 200
+    with web.ledger.read() as connection:
+        assert agents.machines(connection, HERE) == [(4.0, 16_000, {"nvidia.com/gpu": 1})]
 
 
 def test_finish_is_recorded_and_wakes(web: WebSide) -> None:
@@ -212,6 +282,17 @@ def test_finish_is_recorded_and_wakes(web: WebSide) -> None:
         assert web.call(ONE, f"attempts/{mine.id}/finish", FINISH).status_code == 204
     assert web.row(mine.id).result_digest == FINISH["digest"]
     assert web.woken >= 1
+
+
+def test_what_has_its_result_is_not_claimed_again(web: WebSide) -> None:
+    mine = web.claimed()
+    web.call(ONE, f"attempts/{mine.id}/finish", FINISH)
+    before = web.row(mine.id)
+    answer = web.call(ONE, f"attempts/{mine.id}/claim", {"delivery": 2})
+    assert answer.status_code == 409
+    assert "its result is there" in from_json(Fault, answer.json).error
+    assert web.row(mine.id) == before
+    assert web.audited() == []  # a late wake-up is no offence
 
 
 def test_huge_bodies_are_413(web: WebSide) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from forges.port import Delivery
 from schemas import codec
 from schemas.codec import from_json
 from schemas.messages.claim import Fault
@@ -47,7 +48,7 @@ def test_a_delivery_is_one_row_and_a_wake_up(web: WebSide) -> None:
     assert deliver(web, LOOK).status_code == 202
     row = web.received()[0]
     assert (row.kind, row.source, row.delivery) == ("delivery", REPOSITORY, "1")
-    assert json.loads(row.body) == json.loads(LOOK) | {"id": "1", "event": "push"}
+    assert codec.read(Delivery, row.body) == Delivery("1", "push", **json.loads(LOOK))
     assert row.received_at == web.now
     assert web.woken == 1
 

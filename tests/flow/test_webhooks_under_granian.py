@@ -1,12 +1,16 @@
-"""The ear under the server that it runs on, with senders that do not keep to the rules (threat 13)."""
+"""The ear under the server that it runs on, with senders that do not keep to the rules (threats 13 and 19)."""
 
+import gzip
 import hashlib
 import http.client
+import json
 import os
 import socket
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,12 +19,18 @@ import pytest
 
 from stores import folder, keys
 from stores.folder import FolderStore
+from tests.builders.github_examples import headers
 from tests.flow.test_hooks import LOOK, signature
-from tests.flow.web_side import REPOSITORY, START
+from tests.flow.web_side import FORGE, REPOSITORY, START
 from tests.parts.process import Child, free_port, until
 
 MIB = 1024 * 1024
-SIGNED = {"X-Luotsi-Signature": "sha256=" + "0" * 64}
+WRONG = "sha256=" + "0" * 64
+DOORS = (
+    f"/hooks/{REPOSITORY} HTTP/1.1\nHost: x\nX-Luotsi-Signature: {WRONG}",
+    f"/forges/{FORGE} HTTP/1.1\nHost: x\nX-GitHub-Event: push\nX-GitHub-Delivery: 1\nX-Hub-Signature-256: {WRONG}",
+)
+"""Where deliveries come in, with a signature that is well formed, so that the body is looked at."""
 
 
 @dataclass
@@ -63,20 +73,21 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    here, port = tmp_path_factory.mktemp("granian"), free_port()
+    with running(tmp_path_factory.mktemp("granian"), 3) as made:
+        yield made
+
+
+@contextmanager
+def running(here: Path, seconds: float) -> Iterator[Server]:
+    """A server of eight threads, where a delivery's body may take so long."""
+    port = free_port()
+    environment = {"WEB_SIDE_FOLDER": here, "WEB_SIDE_SECONDS": seconds, "PYTHONPATH": Path.cwd()}
     command = [
-        sys.executable,
-        "-m",
-        "granian",
-        "--interface",
-        "wsgi",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    environment = ["/usr/bin/env", f"WEB_SIDE_FOLDER={here}", f"PYTHONPATH={Path.cwd()}"]
-    child = Child([*environment, *command, "--blocking-threads", "8", "tests.flow.granian_app:app"], here)
+        "/usr/bin/env", *(f"{name}={value}" for name, value in environment.items()),
+        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
+        "--blocking-threads", "8", "tests.flow.granian_app:app",
+    ]  # fmt: skip
+    child = Child(command, here)
     settings = {"path": here / "store" / "artifacts", "web": "http://localhost", "secret": "objects-secret"}
     offset = START.timestamp() - time.time()
     try:
@@ -100,46 +111,140 @@ def flood(made: socket.socket, most: int) -> int:
     return sent
 
 
-def test_an_endless_body_fills_no_memory(server: Server) -> None:
+def test_threat_13_an_endless_body_fills_no_memory(server: Server) -> None:
     _, before = server.usage()
-    for head in (
-        f"POST /hooks/{REPOSITORY} HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n{head_of(SIGNED)}",
-        "POST /hooks/nobody/nothing HTTP/1.1\nHost: x\nTransfer-Encoding: chunked",
-        "POST /agent/v1/renew HTTP/1.1\nHost: x\nTransfer-Encoding: chunked",
+    for place in (
+        *DOORS,
+        "/hooks/nobody/nothing HTTP/1.1\nHost: x",
+        "/forges/nobody HTTP/1.1\nHost: x",
+        "/agent/v1/renew HTTP/1.1\nHost: x",
     ):
-        with server.open(head) as made:
+        with server.open(f"POST {place}\nTransfer-Encoding: chunked") as made:
             assert flood(made, 5000 * MIB) < 200 * MIB, "it was read to its end"
     assert server.look("after-flood") == 202
     _, after = server.usage()
     assert after - before < 10 * MIB
 
 
-def test_a_claimed_length_is_refused_without_reading(server: Server) -> None:
-    head = f"POST /hooks/{REPOSITORY} HTTP/1.1\nHost: x\nContent-Length: 5000000000\n{head_of(SIGNED)}"
-    with server.open(head) as made:
+@pytest.mark.parametrize("place", DOORS)
+def test_threat_13_a_claimed_length_is_refused_without_reading(server: Server, place: str) -> None:
+    with server.open(f"POST {place}\nContent-Length: 5000000000") as made:
         assert b" 413 " in made.recv(4096)
 
 
-def test_slow_senders_do_not_keep_others_out(server: Server) -> None:
-    head = f"POST /hooks/{REPOSITORY} HTTP/1.1\nHost: x\nContent-Length: 1000\n{head_of(SIGNED)}"
-    made = [server.open(head) for _ in range(6)]
+@pytest.mark.parametrize("place", DOORS)
+def test_threat_13_slow_senders_do_not_keep_others_out(server: Server, place: str) -> None:
+    """While they hold their connections open, before and after they are told that it took too long."""
+    made = [server.open(f"POST {place}\nContent-Length: 1000") for _ in range(6)]
     try:
-        started = time.monotonic()
         assert server.look("beside-the-slow") == 202
-        assert b" 408 " in made[0].recv(4096)
-        assert time.monotonic() - started < 15
+        for each in made:
+            assert b" 408 " in each.recv(4096)
+        assert server.look("while-they-stay") == 202
     finally:
         for each in made:
             each.close()
     assert server.look("after-the-slow") == 202
 
 
-def test_a_packed_body_is_not_unpacked(server: Server) -> None:
-    bomb = b"\x1f\x8b" + b"\0" * 1000
+def test_threat_13_slow_senders_on_every_thread_are_hurried(tmp_path: Path) -> None:
+    """Each goes away when it is told that it took too long."""
+
+    def leave(each: socket.socket) -> bytes:
+        with each:
+            return each.recv(4096)
+
+    with running(tmp_path, 10) as server, ThreadPoolExecutor(12) as pool:
+        made = [server.open(f"POST {DOORS[number % 2]}\nContent-Length: 1000") for number in range(12)]
+        told = [pool.submit(leave, each) for each in made]
+        assert server.look("beside-too-many") == 202
+        assert all(b" 408 " in one.result() for one in told)
+
+
+def test_threat_13_slow_senders_who_go_away_leave_the_server_well(server: Server) -> None:
+    for each in [server.open(f"POST {DOORS[0]}\nContent-Length: 1000") for _ in range(6)]:
+        each.close()
+    assert server.look("after-those-who-went") == 202
+
+
+def test_threat_13_a_head_that_never_ends_keeps_nobody_out(server: Server) -> None:
+    made = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(40)]
+    try:
+        for each in made:
+            each.sendall(b"POST /forges/hub HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        assert server.look("beside-the-heads") == 202
+    finally:
+        for each in made:
+            each.close()
+
+
+def test_threat_13_a_packed_body_is_not_unpacked(server: Server) -> None:
+    bomb = gzip.compress(b"\0" * (200 * MIB), 9)
+    assert len(bomb) < MIB
+    _, before = server.usage()
     status, _ = server.send(
         "POST", f"/hooks/{REPOSITORY}", bomb, X_Luotsi_Signature=signature(bomb), Content_Encoding="gzip"
     )
     assert status == 400
+    signed = {**headers("push"), "x-hub-signature-256": signature(bomb), "content-encoding": "gzip"}
+    assert server.send("POST", f"/forges/{FORGE}", bomb, **signed)[0] == 400
+    assert server.usage()[1] - before < 10 * MIB
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "multipart/form-data; boundary=" + "x" * 60_000,
+        "multipart/form-data; boundary=x",
+        "multipart/form-data",
+        "application/x-www-form-urlencoded",
+    ],
+    ids=["long", "short", "none", "form"],
+)
+def test_threat_19_no_boundary_and_no_form_costs_anything(server: Server, content_type: str) -> None:
+    body = b"--x\r\n" * 400_000 if "multipart" in content_type else b"a=1&" * 500_000
+    _, before = server.usage()
+    signed = {
+        **headers("push"),
+        "x-hub-signature-256": signature(body),
+        "x-luotsi-signature": signature(body),
+        "content-type": content_type,
+    }
+    for path in (f"/forges/{FORGE}", f"/hooks/{REPOSITORY}"):
+        assert server.send("POST", path, body, **signed)[0] == 400
+    assert server.usage()[1] - before < 20 * MIB  # twice a body of 2 MiB, and what the allocator keeps
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [["X-Long: " + "x" * 2 * MIB], [f"X-Many-{n}: x" for n in range(5000)], ["X-Long: " + "x" * 7000] * 90],
+    ids=["long", "many", "both"],
+)
+def test_threat_19_heads_have_a_limit(server: Server, lines: list[str]) -> None:
+    _, before = server.usage()
+    for _ in range(5):
+        try:
+            with server.open("\n".join([f"POST {DOORS[1]}", "Content-Length: 0", *lines])) as made:
+                said = made.recv(4096)
+        except OSError:  # it was cut off
+            continue
+        assert not said or said.split()[1] in (b"400", b"401", b"414", b"431"), said
+    assert server.look(f"after-heads-{len(lines)}") == 202
+    assert server.usage()[1] - before < 10 * MIB
+
+
+def test_a_burst_over_the_net_is_answered_and_kept(server: Server) -> None:
+    body = json.dumps({"zen": "x"}).encode()
+    signed = {"x-hub-signature-256": signature(body)}
+
+    def send(number: int) -> tuple[int, bytes]:
+        return server.send("POST", f"/forges/{FORGE}", body, **headers("ping", f"burst-{number}"), **signed)
+
+    with ThreadPoolExecutor(16) as pool:
+        first, again = (list(pool.map(send, range(600))) for _ in range(2))
+    assert {status for status, _ in first + again} == {202}
+    assert all(json.loads(text)["new"] for _, text in first)
+    assert not any(json.loads(text)["new"] for _, text in again)
 
 
 def test_objects_travel_whole(server: Server) -> None:
@@ -179,7 +284,3 @@ def test_paths_are_decoded_once(server: Server) -> None:
         "/objects/artifacts/outputs/%252E",
     ):
         assert server.send("GET", f"{path}?{parsed.query}")[0] in {403, 404}
-
-
-def head_of(headers: dict[str, str]) -> str:
-    return "\n".join(f"{name}: {value}" for name, value in headers.items())

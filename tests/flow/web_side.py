@@ -2,6 +2,7 @@
 environment, and a way to make attempts."""
 
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -31,6 +32,8 @@ HERE, ELSEWHERE = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
 ONE, TWO, FAR = "token-one", "token-two", "token-far"
 HOOK_SECRETS = ("new-hook-secret", "old-hook-secret")
 REPOSITORY = "team/wine"
+FORGE = "hub"
+"""A forge whose deliveries come in under its own name, signed by the same secrets."""
 
 
 @cache
@@ -45,11 +48,14 @@ def _migrated() -> bytes:
 
 @dataclass
 class WebSide:
-    """`woken` counts wake-ups; `now` is the clock; `agents` are ids by token."""
+    """`woken` counts wake-ups, `answers` how deliveries were answered (None: nobody knows); `now` is the clock; `agents` are ids by token."""
 
     folder: Path
     now: datetime = START
+    delivery_seconds: float = 3
+    threads: int = 64
     woken: int = 0
+    answers: Counter[tuple[str, int]] | None = field(default_factory=Counter)
     ledger: Ledger = field(init=False)
     agents: dict[str, str] = field(init=False)
     app: Flask = field(init=False)
@@ -76,7 +82,11 @@ class WebSide:
             clock=lambda: self.now,
             lease=60,
             address_seconds=600,
-            delivery_seconds=3,
+            delivery_seconds=self.delivery_seconds,
+            threads=self.threads,
+            named_forge={FORGE: forges.load("github", {"secrets": list(HOOK_SECRETS)})}.get,
+            answered=self._answered,
+            answers=lambda: self.answers,
         )
         self.app = Flask("test")
         self.app.register_blueprint(blueprint(parts))
@@ -169,6 +179,10 @@ class WebSide:
 
     def _wake(self) -> None:
         self.woken += 1
+
+    def _answered(self, route: str, status: int) -> None:
+        if self.answers is not None:
+            self.answers[route, status] += 1
 
     def _people(self) -> None:
         repository, self.project = str(uuid.uuid4()), str(uuid.uuid4())

@@ -1,6 +1,7 @@
 """The documentation names everything that there is, and nothing that there is not."""
 
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -8,14 +9,14 @@ from typing import Any
 
 import click
 import pytest
-import yaml
 from flask import Flask
-from valohai_yaml.validation import get_json_schema
 
 import agent.runtimes
+import agent.sources
 import forges
 import stores
 from controller.inference import clusters
+from forges.github import credentials, hooks
 from ledger.database import open_ledger
 from ledger.tables import metadata
 from luotsi import settings
@@ -153,7 +154,9 @@ def test_every_call_is_documented(tmp_path: Path) -> None:
     ledger.close()
     rules = {re.sub(r"<path:", "<", rule.rule): rule.methods or set() for rule in app.url_map.iter_rules()}
     rules.pop("/agent/<rest>")
-    told = re.findall(r"`(GET|POST|PUT) (/(?:agent|hooks|objects)/[^`]+)`", doc("messages.md"))
+    told = re.findall(
+        r"`(GET|POST|PUT) (/(?:agent|hooks|forges|objects)/[^`]+|/metrics)`", doc("messages.md")
+    )
     assert {path for _, path in told} == set(rules)
     assert not [(method, path) for method, path in told if path in rules and _forbids(app, method, path)]
 
@@ -168,6 +171,7 @@ def _forbids(app: Flask, method: str, path: str) -> bool:
     [
         ("Forges", forges.KINDS),
         ("Stores", stores.KINDS),
+        ("Sources", agent.sources.KINDS),
         ("Runtimes", agent.runtimes.KINDS),
         ("Clusters", list(clusters.KINDS)),
     ],
@@ -200,28 +204,6 @@ def test_every_variable_is_documented_and_no_other() -> None:
     assert set(VARIABLE.findall(everything())) <= read
 
 
-@pytest.mark.parametrize(
-    "part",
-    ["step", "input-item", "param-item", "pipeline", "execution-node", "task", "endpoint", "deployment"],
-)
-def test_every_field_of_valohai_yaml_has_its_word(part: str) -> None:
-    fields = get_json_schema()["$defs"][f"https://valohai.com/schemas/{part}"]["properties"]
-    text = doc("valohai-yaml.md")
-    whole = {"task": ["task"], "deployment": ["deployment"]}.get(part, list(fields))
-    assert not [
-        field for field in whole if not re.search(rf"`(node )?{field}\b", text) and f"`{field}`" not in text
-    ]
-
-
-def test_every_field_of_our_items_has_its_word() -> None:
-    text = section(doc("valohai-yaml.md"), "Our items")
-    for kind in ("trigger", "model"):
-        item = yaml.safe_load((ROOT / "schemas" / "json" / f"{kind}.schema.json").read_text(encoding="utf-8"))
-        assert not missing(list(item["properties"].keys() - {"when"}), text)
-    events = yaml.safe_load((ROOT / "schemas/json/trigger.schema.json").read_text(encoding="utf-8"))
-    assert not [event for event in events["properties"]["when"]["properties"] if f"`when.{event}" not in text]
-
-
 def slugs(text: str) -> set[str]:
     """Anchors as forges make them of headings."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
@@ -247,6 +229,8 @@ def test_pictures_are_those_of_the_readme() -> None:
     assert named == {
         "docs/pictures/run-light.png",
         "docs/pictures/run-dark.png",
+        "docs/pictures/check-success-light.png",
+        "docs/pictures/check-success-dark.png",
         "docs/pictures/demo-terminal.svg",
     }
 
@@ -270,6 +254,31 @@ def test_tests_that_are_named_as_proof_exist() -> None:
         assert re.search(rf"def {name}\b", where.read_text(encoding="utf-8")), (
             f"{name} is not in {where.name}"
         )
+
+
+THREAT = re.compile(r"\btest_threat_(\d+)_\w+")
+THREAT_TEST = re.compile(r"\bdef test_threat_\d+_\w+")
+THREATS = 36
+
+
+def test_every_test_of_a_threat_stands_in_its_row_and_every_row_says_its_state() -> None:
+    text = section(doc("security.md"), "Past defects of others, and what proves that this is not one of them")
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in re.findall(r"^\| \d+ \|.*$", text, re.MULTILINE)
+    ]
+    assert [int(number) for number, *_ in rows] == list(range(1, THREATS + 1))
+    written = [
+        found[0]
+        for path in (ROOT / "tests").rglob("*.py")
+        for found in THREAT_TEST.finditer(path.read_text())
+    ]
+    told = [(int(number), found) for number, _, _, tests in rows for found in THREAT.finditer(tests)]
+    assert sorted(found[0] for _, found in told) == sorted(name.split()[1] for name in written)
+    assert not [found[0] for number, found in told if int(found[1]) != number]
+    for number, _, state, tests in rows:
+        assert re.fullmatch(r"tested|in part|parts? \d+( and \d+)?", state), number
+        assert state.startswith("part") or "`test_" in tests, number
 
 
 def blocks(text: str) -> list[str]:
@@ -296,9 +305,47 @@ def test_the_valohai_yaml_that_is_shown_is_valid() -> None:
     assert [model.name for model in config.models] == ["churn"]
 
 
+SHOWN = [block for block in blocks(readme() + doc("valohai-yaml.md")) if block.startswith("- ")]
+
+
+def test_pages_show_config() -> None:
+    assert len(SHOWN) > 1, "the test below must have something to lint"
+
+
+@pytest.mark.parametrize("block", SHOWN, ids=lambda block: str(SHOWN.index(block)))
+def test_config_that_is_shown_has_no_errors(block: str) -> None:
+    """People copy it whole: it has neither errors nor warnings."""
+    assert parse_config(block.encode()).problems == ()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_can_be_read_in_one_sitting(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= LONGEST
     assert text.startswith("# ")
     assert "!" not in re.sub(r"`[^`]*`|```.*?```|!\[|<!--", "", text, flags=re.DOTALL), "said calmly"
+
+
+def test_the_settings_for_github_are_valid_and_name_every_right(tmp_path: Path) -> None:
+    text = doc("github.md")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "github-hook").write_text("secret\n")
+    shown = re.findall(r"^ *```yaml\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    assert len(shown) == 2
+    for block in shown:
+        (tmp_path / "luotsi.yaml").write_text(textwrap.dedent(block))
+        assert settings.load(tmp_path / "luotsi.yaml").get("forges")
+    app, token = section(text, "As an App, in ten lines"), section(text, "With a token, in five lines")
+    assert re.findall(r"^(\d+)\.", app, re.MULTILINE) == [str(number) for number in range(1, 11)]
+    assert re.findall(r"^(\d+)\.", token, re.MULTILINE) == [str(number) for number in range(1, 6)]
+    names = {"statuses": "Commit statuses"}
+    rights = {
+        names.get(name, name.replace("_", " ").capitalize()): level
+        for name, level in credentials.NEEDED.items()
+    }
+    writes, _, reads = app.partition("To read:")
+    assert not [
+        name for name, level in rights.items() if f"*{name}*" not in (writes if level == "write" else reads)
+    ]
+    told = {event.replace("_", " ").capitalize() for event in hooks.EVENTS if not event.startswith("check_")}
+    assert not [event for event in told if f"*{event}*" not in app]

@@ -1,0 +1,97 @@
+"""Commands and buttons at a forge: what people write and press below a pull request, and what they then read there."""
+
+import pytest
+
+from schemas.states import RunState
+from schemas.values import short
+from tests.builders.github_site import Identity
+from tests.builders.pull_mind import PullMind
+from tests.standins.github.model import Pull
+
+CONFIG = """
+- step: { name: train, image: "python:3.12", command: python train.py }
+- trigger:
+    name: train
+    when: { push: { branches: [main] }, pull-request: { targets: [main] } }
+    run: { step: train }
+"""
+
+
+@pytest.fixture(params=["app", "token"])
+def identity(request: pytest.FixtureRequest) -> Identity:
+    made: Identity = request.param
+    return made
+
+
+@pytest.fixture
+def pull(mind: PullMind) -> Pull:
+    """A pull request whose check has failed."""
+    mind.land(CONFIG)
+    for row in mind.waiting():
+        mind.finish(row)
+    made = mind.pull("faster", {"train.py": "print(1)\n"})
+    mind.finish(mind.waiting()[0], "error")
+    assert mind.shown(made.head_sha)["luotsi/train"] == "failure"
+    return made
+
+
+def write(mind: PullMind, pull: Pull, text: str, who: str = "bob") -> list[str]:
+    """Somebody comments; what is answered."""
+    before = len(talk(mind, pull))
+    getattr(mind.site.there, who).comment(pull, text)
+    mind.turns()
+    return talk(mind, pull)[before + 1 :]
+
+
+def talk(mind: PullMind, pull: Pull) -> list[str]:
+    """What was said below a pull request, without the comment that stands for checks where there are none."""
+    return [one for one in mind.site.comments(pull.number) if not one.startswith("### Luotsi at ")]
+
+
+def test_what_failed_begins_again_and_the_check_says_so(mind: PullMind, pull: Pull) -> None:
+    [said] = write(mind, pull, "Flaky.\r\n\r\n/retest")
+    assert f"At commit {short(pull.head_sha)}" in said
+    assert "begins again: round 2" in said
+    assert mind.shown(pull.head_sha)["luotsi/train"] in ("in_progress", "queued", "pending")
+    mind.finish(mind.waiting()[0])
+    assert mind.shown(pull.head_sha)["luotsi/train"] == "success"
+
+
+def test_who_may_only_read_is_told_so(mind: PullMind, pull: Pull) -> None:
+    [said] = write(mind, pull, "/retest", "eve")
+    assert "may not write to this repository, so nothing was done" in said
+    assert mind.waiting() == []
+
+
+@pytest.mark.parametrize("text", ["> /retest", "Thanks, I will /retest it", "```\n/retest\n```"])
+def test_what_is_quoted_or_mentioned_is_no_command(mind: PullMind, pull: Pull, text: str) -> None:
+    assert write(mind, pull, text) == []
+    assert mind.run("train").round == 1
+
+
+def test_a_comment_that_is_edited_into_a_command_is_none(mind: PullMind, pull: Pull) -> None:
+    comment = mind.site.there.bob.comment(pull, "Hello")
+    mind.turns()
+    mind.site.edit(str(comment.id), "/retest")
+    mind.turns()
+    assert len(talk(mind, pull)) == 1
+    assert mind.run("train").round == 1
+
+
+def test_our_own_answer_is_no_command(mind: PullMind, pull: Pull) -> None:
+    [said] = write(mind, pull, "/help")
+    assert "/promote MODEL STAGE" in said
+    mind.turns()
+    assert len(talk(mind, pull)) == 2
+
+
+@pytest.mark.parametrize("identity", ["app"])
+def test_the_buttons_of_a_check_begin_and_end_its_run(mind: PullMind, pull: Pull) -> None:
+    """A token's statuses have none."""
+    mind.site.rerequest(pull.head_sha, "luotsi/train")
+    mind.turns()
+    assert (mind.run("train").round, mind.run("train").state) == (2, RunState.RUNNING)
+    mind.site.rerequest(pull.head_sha, "luotsi/train", "cancel")
+    mind.turns()
+    assert mind.run("train").state is RunState.CANCELLED
+    assert mind.shown(pull.head_sha)["luotsi/train"] == "cancelled"
