@@ -33,7 +33,7 @@ def main() -> None:
     trained, history = train(features, data.kinds(wines), rows, options)
     model.save(trained, outputs / "model.json")
     (outputs / "training.svg").write_text(charts.training(history), encoding="utf-8")
-    print(f"Wrote model.json and training.svg to {outputs}.")
+    print("Wrote model.json and training.svg.")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
