@@ -13,23 +13,8 @@ from typing import Protocol
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from controller import (
-    advance,
-    concurrency,
-    decide,
-    deploying,
-    dispatch,
-    isolate,
-    judge,
-    live,
-    observe,
-    operators,
-    promotions,
-    report,
-    results,
-    schedules,
-    serve,
-)
+from controller import isolate, operators
+from controller.attempts import dispatch, live, results
 from controller.forge import showing
 from controller.forge import talk as forge_talk
 from controller.git import address as addresses
@@ -37,6 +22,11 @@ from controller.git import watch
 from controller.ports import Ports
 from controller.pulls import events as forge_events
 from controller.pulls import trust as pull_trust
+from controller.reporting import report
+from controller.running import advance
+from controller.serving import deploying, promotions, serve
+from controller.triggering import concurrency, decide, schedules
+from controller.watching import judge, observe
 from ledger import agents, attempts, deployments, registry, repositories
 from queues import wake
 from schemas.errors import ConfigError, LuotsiError

@@ -6,9 +6,11 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from controller import isolate, pipelines, statuses, tasks
+from controller import isolate
 from controller.ports import Ports
 from controller.pulls import wishes
+from controller.reporting import statuses
+from controller.running import pipelines, tasks
 from ledger import approvals, attempts, audit, inbox, verdicts
 from ledger import pipelines as pipeline_rows
 from ledger import tasks as task_rows

@@ -12,7 +12,7 @@ from ledger.tables import executions, pipelines, projects, repositories, runs, t
 
 @dataclass(frozen=True, slots=True)
 class TaskLine:
-    """A task. `plan`: see controller/core/expand; `pipeline`: the number of the one that it is a node of."""
+    """A task. `plan`: see controller/core/tasks/expand; `pipeline`: the number of the one that it is a node of."""
 
     id: str
     repository: str

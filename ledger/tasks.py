@@ -15,7 +15,7 @@ from schemas.states import FINAL_TASK, TaskState
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """A task as the controller works with it. `plan`: see controller/core/expand."""
+    """A task as the controller works with it. `plan`: see controller/core/tasks/expand."""
 
     id: str
     run_id: str

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 import forges
-from controller import origins
+from controller.triggering import origins
 from dashboard.app import blueprint as pages
 from dashboard.parts import DashboardParts, Notice
 from forges.port import Forge

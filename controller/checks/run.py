@@ -7,15 +7,16 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from controller import words
 from controller.checks import log as check_log
-from controller.core import check_words, events, status
+from controller.core import events, status
 from controller.core.addresses import Pages
-from controller.core.check_metrics import Base, Measure
-from controller.core.check_words import File, Log, Part, Room, Run, Spent, Sweep
+from controller.core.checks import check_words
+from controller.core.checks.check_metrics import Base, Measure
+from controller.core.checks.check_words import File, Log, Part, Room, Run, Spent, Sweep
 from controller.ports import Ports
 from controller.pulls import approved
 from controller.pulls.trust import waiting_words
+from controller.running import words
 from ledger import check_facts, repositories
 from ledger.check_facts import Tried
 from ledger.rows import AnyRow

@@ -10,7 +10,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from controller.checks import run as check_run
-from controller.core import check_config, check_words, markdown, status
+from controller.core import status
+from controller.core.checks import check_config, check_words, markdown
 from controller.ports import Ports
 from forges.port import Action, Check, CheckState
 from ledger import check_facts, runs, verdicts

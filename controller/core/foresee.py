@@ -10,14 +10,16 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
-from controller.core import actions, expand, grants, schedule, triggers
-from controller.core.deploying import plan_deployment
-from controller.core.edges import Finished
+from controller.core import grants, schedule, triggers
 from controller.core.events import Comment, PullRequest, Push, Tagged
 from controller.core.given import given_of
-from controller.core.nodes import given_to
+from controller.core.pipelines import actions
+from controller.core.pipelines.edges import Finished
+from controller.core.pipelines.nodes import given_to
 from controller.core.plan import Facts, Given, Planned, lookup, plan_step
+from controller.core.serving.deploying import plan_deployment
 from controller.core.standins import Source, file, finished, loosened, source, sources
+from controller.core.tasks import expand
 from controller.core.triggers import Answer, Decision
 from schemas.errors import ConfigError
 from schemas.messages.job import Archive

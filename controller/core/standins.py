@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from types import SimpleNamespace
 from typing import Any
 
-from controller.core.edges import Finished
+from controller.core.pipelines.edges import Finished
 from schemas.codec import to_json
 from schemas.messages.job import DatumFile
 

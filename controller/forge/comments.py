@@ -10,11 +10,13 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from controller import isolate, watched
+from controller import isolate
 from controller.checks import text as check_text
-from controller.core import markdown, one_comment, status
+from controller.core import status
+from controller.core.checks import markdown, one_comment
 from controller.ports import Ports
 from controller.pulls import approved
+from controller.watching import watched
 from ledger import events, outbox, replies
 from ledger.repositories import RepositoryRow
 from ledger.rows import AnyRow

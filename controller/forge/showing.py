@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from controller import watched
 from controller.core import status
 from controller.ports import Ports
+from controller.watching import watched
 from forges.port import DeploymentShown
 from ledger import registry, shown_deployments
 from ledger.repositories import RepositoryRow

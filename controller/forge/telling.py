@@ -13,10 +13,11 @@ from typing import Any, cast, get_args
 
 import structlog
 
-from controller import isolate, watched
+from controller import isolate
 from controller.checks import text as check_text
 from controller.forge import comments as pull_comments
 from controller.ports import Ports
+from controller.watching import watched
 from forges.port import Check, CheckShown, DeploymentShown, ForgeApi, Said
 from ledger import outbox, replies, shown_deployments
 from ledger.repositories import RepositoryRow

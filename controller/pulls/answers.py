@@ -10,14 +10,17 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from controller import configs, gates, retrying, watched
-from controller.core import markdown, status, triggers
+from controller.core import status, triggers
 from controller.core.addresses import Pages
+from controller.core.checks import markdown
 from controller.core.triggers import Answer, Decision
 from controller.ports import Ports
 from controller.pulls import approved
 from controller.pulls.asker import Asker
-from controller.retrying import Wanted
+from controller.running import gates
+from controller.triggering import retrying
+from controller.triggering.retrying import Wanted
+from controller.watching import configs, watched
 from ledger import executions, groups, rounds, verdicts
 from ledger.repositories import ProjectRow, RepositoryRow
 from ledger.runs import RunRow

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from controller.core import markdown
+from controller.core.checks import markdown
 from ledger import audit
 
 LONGEST = 60

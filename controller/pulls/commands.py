@@ -11,16 +11,17 @@ from datetime import datetime
 
 import structlog
 
-from controller import promoting
-from controller.core import events, markdown, spoken
+from controller.core import events, spoken
+from controller.core.checks import markdown
 from controller.core.events import Comment
 from controller.core.spoken import Spoken
 from controller.ports import Ports
-from controller.promoting import Wish
 from controller.pulls import answers, approved
 from controller.pulls import trust as pull_trust
 from controller.pulls.answers import Act, Line
 from controller.pulls.asker import Asker, at_forge
+from controller.serving import promoting
+from controller.serving.promoting import Wish
 from ledger import replies
 from ledger.repositories import RepositoryRow
 from schemas.values import short

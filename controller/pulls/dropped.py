@@ -6,12 +6,13 @@ away in the very change that does not hold it.
 
 from dataclasses import replace
 
-from controller import asking, configs, watched
-from controller.asking import Ask
 from controller.core import triggers
 from controller.core.events import PullRequest
 from controller.core.triggers import Answer, Decision
 from controller.ports import Ports
+from controller.triggering import asking
+from controller.triggering.asking import Ask
+from controller.watching import configs, watched
 from ledger.repositories import ProjectRow, RepositoryRow
 from ledger.runs import NewRun
 from schemas.repo_config import RepoConfig, Trigger

@@ -10,14 +10,16 @@ from datetime import timedelta
 import structlog
 from sqlalchemy import Connection
 
-from controller import asking, configs, isolate, observe, watched
-from controller.asking import Ask
+from controller import isolate
 from controller.core import triggers
 from controller.core import trust as core_trust
 from controller.core.events import BRANCHES, TAGS, Comment, Named, PullRequest
 from controller.core.triggers import Answer, Decision
 from controller.ports import Ports
 from controller.pulls import approved, commands, dropped
+from controller.triggering import asking
+from controller.triggering.asking import Ask
+from controller.watching import configs, observe, watched
 from ledger import events, observations, replies, repositories, verdicts
 from ledger.events import EventRow
 from ledger.observations import SeenCommit

@@ -11,14 +11,18 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from controller import asking, configs, isolate, statuses
-from controller.asking import Ask
-from controller.core import markdown, status, triggers, trust
+from controller import isolate
+from controller.core import status, triggers, trust
+from controller.core.checks import markdown
 from controller.core.events import Comment, PullRequest
 from controller.core.triggers import Answer, Decision
 from controller.ports import Ports, PullPolicy
 from controller.pulls import approved
 from controller.pulls.words import granted_words, waiting_words
+from controller.reporting import statuses
+from controller.triggering import asking
+from controller.triggering.asking import Ask
+from controller.watching import configs
 from ledger import attempts, audit, events, executions, pull_approvals, repositories, runs
 from ledger.pull_approvals import ApprovalRow
 from ledger.repositories import RepositoryRow

@@ -8,11 +8,12 @@ import json
 import uuid
 from dataclasses import dataclass
 
-from controller import promoting, retrying
 from controller.ports import Ports
-from controller.promoting import Wish
 from controller.pulls import commands
 from controller.pulls.asker import Asker
+from controller.serving import promoting
+from controller.serving.promoting import Wish
+from controller.triggering import retrying
 from ledger import inbox, repositories, runs
 from ledger.repositories import RepositoryRow
 from ledger.rows import AnyRow

@@ -6,12 +6,13 @@ from datetime import UTC
 
 from sqlalchemy import Connection
 
-from controller import configs, observe
-from controller.core import markdown, trust
+from controller.core import trust
+from controller.core.checks import markdown
 from controller.core.events import PullRequest
 from controller.core.trust import Policy
 from controller.ports import Ports
 from controller.pulls import approved
+from controller.watching import configs, observe
 from ledger import pull_approvals, repositories, verdicts
 from ledger.pull_approvals import ApprovalRow
 from ledger.repositories import RepositoryRow

@@ -90,7 +90,7 @@ pipelines = Table(
     Column("number", Integer, nullable=False),
     Column("name", String(200), nullable=False),
     Column("state", String(20), nullable=False),
-    json_column("graph"),  # nodes and edges as planned: see controller/core/pipeline
+    json_column("graph"),  # nodes and edges as planned: see controller/core/pipelines/pipeline
     moment("created_at"),
     moment("finished_at", nullable=True),
     UniqueConstraint("project_id", "number"),
@@ -110,7 +110,7 @@ tasks = Table(
     Column("step", String(200), nullable=False),
     Column("state", String(20), nullable=False),
     Column("reason", Text, nullable=False, default=""),
-    json_column("plan"),  # type, seed, parameter sets, limits: see controller/core/expand
+    json_column("plan"),  # type, seed, parameter sets, limits: see controller/core/tasks/expand
     moment("created_at"),
     moment("finished_at", nullable=True),
     UniqueConstraint("project_id", "number"),

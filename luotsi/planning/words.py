@@ -8,7 +8,7 @@ import click
 from rich.cells import cell_len
 
 from controller.core.foresee import Foreseen, Work
-from controller.core.sweep import shown
+from controller.core.tasks.sweep import shown
 from controller.core.triggers import Answer
 from luotsi.planning.question import Question
 from schemas import codec

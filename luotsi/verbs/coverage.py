@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from controller import coverage
-from controller.coverage import Coverage, Missing
 from controller.git.mirror import Mirror
+from controller.watching import coverage
+from controller.watching.coverage import Coverage, Missing
 from ledger import repositories
 from ledger.repositories import RepositoryRow
 from luotsi import installation

@@ -11,7 +11,7 @@ from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy import select
 
-from controller import dispatch, results
+from controller.attempts import dispatch, results
 from ledger.tables import attempts
 from tests.bench.frame import Row
 from tests.builders.house import PACE, House, house

@@ -17,10 +17,11 @@ import structlog
 from sqlalchemy import func, select
 
 import stores
-from controller import loop, observe
+from controller import loop
 from controller.git import watch
 from controller.git.looks import Looks
 from controller.ports import ControllerSettings, Environment, Ports, Watched
+from controller.watching import observe
 from ledger import migrations, repositories
 from ledger.database import open_ledger
 from ledger.tables import executions

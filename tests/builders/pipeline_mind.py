@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from controller.core.pipeline import node_states
+from controller.core.pipelines.pipeline import node_states
 from ledger import approvals, inbox, runs
 from ledger.executions import ExecutionRow
 from ledger.runs import PipelineRow, RunRow

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from controller.core.expand import plan_task
 from controller.core.plan import Given
+from controller.core.tasks.expand import plan_task
 from schemas.parse_config import parse_config
 
 STEP = """

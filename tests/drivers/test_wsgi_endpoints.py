@@ -10,9 +10,9 @@ from pathlib import Path
 import docker
 import pytest
 
-from controller.builds import WSGI_SERVER, command_of
 from controller.inference import clusters
 from controller.inference.port import Applied, Cluster, ServingState, Smoke
+from controller.serving.builds import WSGI_SERVER, command_of
 from schemas.errors import ConfigError
 from schemas.messages.job import Job
 from schemas.parse_config import parse_config

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from controller.core.pipeline import node_states
+from controller.core.pipelines.pipeline import node_states
 from ledger.tables import executions, outputs, pipelines, runs
 from luotsi import cli
 from tests.builders.house import House, house

@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 from sqlalchemy import select
 
-from controller import coverage, observe
 from controller.core import status
+from controller.watching import coverage, observe
 from ledger import tables
 from schemas.states import FINAL_RUN
 from tests.builders.pull_mind import PullMind

@@ -1,7 +1,9 @@
 """The linter is on the lowest floor and may not ask those who run things; here both are asked."""
 
 from agent.sources import SCHEMES
-from controller.core import actions, expand, plan
+from controller.core import plan
+from controller.core.pipelines import actions
+from controller.core.tasks import expand
 from schemas.checks import pipelines, steps, tasks
 from schemas.conditions import MAX_DEPTH, holds
 

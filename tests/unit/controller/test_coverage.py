@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, update
 
-from controller import coverage, loop, observe
-from controller.coverage import Coverage
+from controller import loop
 from controller.ports import Watched
+from controller.watching import coverage, observe
+from controller.watching.coverage import Coverage
 from ledger import repositories, tables
 from luotsi import cli
 from tests.builders.mind import Mind

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from controller import deployments as of_pipelines
+from controller.serving import deployments as of_pipelines
 from ledger import deployments, executions
 from ledger.deployments import DeploymentRow, NewVersion
 from ledger.executions import ExecutionRow

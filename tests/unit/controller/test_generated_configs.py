@@ -7,13 +7,13 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.core import expand
-from controller.core.edges import Finished
 from controller.core.events import Comment, PullRequest, Push, Tagged
 from controller.core.foresee import Event, Scheduled, World, foresee
-from controller.core.graph import graph_of
-from controller.core.nodes import given_to, plan_node
+from controller.core.pipelines.edges import Finished
+from controller.core.pipelines.graph import graph_of
+from controller.core.pipelines.nodes import given_to, plan_node
 from controller.core.plan import Facts, Given, plan_step
+from controller.core.tasks import expand
 from schemas.errors import ConfigError
 from schemas.messages.job import Archive, DatumFile
 from schemas.parse_config import parse_config

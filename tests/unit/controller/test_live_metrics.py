@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 from sqlalchemy import select
 
-from controller import live
+from controller.attempts import live
 from controller.ports import Ports
 from ledger import executions
 from ledger.attempts import AttemptRow

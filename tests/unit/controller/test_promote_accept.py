@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from controller.core.promote import (
+from controller.core.serving.promote import (
     Accepted,
     Decision,
     Facts,

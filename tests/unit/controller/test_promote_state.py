@@ -10,9 +10,9 @@ import pygit2
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
-from controller.core.promote import Accepted, Facts, judge, registry_state
-from controller.core.registry import RegistryState
-from controller.core.tags import Action, ParsedTag, Tag, parse_tag, spell
+from controller.core.serving.promote import Accepted, Facts, judge, registry_state
+from controller.core.serving.registry import RegistryState
+from controller.core.serving.tags import Action, ParsedTag, Tag, parse_tag, spell
 
 START = 1_900_000_000
 NOW = datetime.fromtimestamp(START, UTC) + timedelta(days=1)

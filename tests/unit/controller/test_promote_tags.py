@@ -5,7 +5,7 @@ from gto.tag import parse_name
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.tags import Action, ParsedTag, next_counter, parse_tag, semver_key, spell
+from controller.core.serving.tags import Action, ParsedTag, next_counter, parse_tag, semver_key, spell
 
 READ = [
     ("churn@v1.2.0", ParsedTag(Action.REGISTER, "churn", version="v1.2.0")),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from controller import words
+from controller.running import words
 from schemas.states import ExecutionState
 
 

@@ -12,7 +12,7 @@ from luotsi import cli
 from luotsi.planning import graphs, words
 from luotsi.planning.question import Options, ask
 from tests.builders.git_repository import GitRepository
-from tests.unit.controller.test_core_foresee import PIPELINE, STEPS, trigger
+from tests.unit.controller.core.test_core_foresee import PIPELINE, STEPS, trigger
 
 CONFIG = (
     STEPS

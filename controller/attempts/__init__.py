@@ -1,0 +1,1 @@
+"""What goes to agents and comes back: wake-ups out; results, names for data and live metrics in."""

@@ -1,0 +1,1 @@
+"""What a check says: pure functions from facts to words."""

@@ -1,0 +1,1 @@
+"""Pipelines: the graph, what may start next, and what each node gets."""

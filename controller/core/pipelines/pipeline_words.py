@@ -1,0 +1,63 @@
+"""Sentences about a pipeline: what goes on, what it waits for, and why it ended."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from controller.core.pipelines.pipeline import RETRIES, Halt, OnError
+from schemas.states import NodeState
+
+MOST = 6
+"""Nodes that a sentence names."""
+
+
+def approval(number: int, node: str) -> str:
+    """Why a node waits that a person has to let begin, and how that is done."""
+    # Quoted always: to zsh a word that begins with `=` is the path of a command.
+    return f'waits for approval: luotsi approve "={number}/{node}"'
+
+
+def going(entries: Sequence[Mapping[str, Any]], tried: Mapping[str, tuple[str, int]]) -> str:
+    """What is under way. `tried`: node -> the number of what stands for it, and which try that is."""
+    words = [word for entry in entries if (word := _going(entry, *tried.get(entry["name"], ("", 1))))]
+    if not words:
+        return "the next step is being queued"
+    more = [f"{len(words) - MOST} more"] if len(words) > MOST else []
+    return ", ".join([*words[:MOST], *more])
+
+
+def _going(entry: Mapping[str, Any], title: str, tries: int) -> str:
+    name = f"{title} {entry['name']}".strip()
+    state = NodeState(entry["state"])
+    if state is NodeState.CREATED and entry.get("waits"):
+        return f"{entry['name']} {entry.get('reason', 'waits for approval')}"
+    if state not in (NodeState.QUEUED, NodeState.STARTED):
+        return ""
+    if entry.get("stopping"):
+        return f"{name} is being stopped"
+    again = f" (try {tries} of {RETRIES})" if tries > 1 else ""
+    return f"{name} {'is running' if state is NodeState.STARTED else 'waits for an agent'}{again}"
+
+
+def ended(
+    entries: Sequence[Mapping[str, Any]], halt: Halt | None, titles: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """Why a pipeline did not complete: the nodes whose failure counts, and what else ended it.
+
+    `titles`: node -> the number of what stands for it.
+    """
+    broken = [entry for entry in entries if entry["on_error"] != OnError.CONTINUE]
+    failed = [
+        _failed(entry, titles.get(entry["name"], "")) for entry in broken if entry["state"] == NodeState.ERROR
+    ]
+    if halt is not None:
+        failed.append(halt.reason)
+    elif not failed:
+        failed = [f"{entry['name']} was stopped" for entry in broken if entry["state"] == NodeState.STOPPED]
+    more = [f"{len(failed) - MOST} more"] if len(failed) > MOST else []
+    return "; ".join([*failed[:MOST], *more])
+
+
+def _failed(entry: Mapping[str, Any], title: str) -> str:
+    tries = f" {entry['tries']} times" if entry.get("tries", 1) > 1 else ""
+    return f"{title} {entry['name']} failed{tries}: {entry.get('reason') or 'without a reason'}".strip()

@@ -1,0 +1,1 @@
+"""Tags, versions, stages and deployments: what they ask for."""

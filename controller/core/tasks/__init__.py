@@ -1,0 +1,1 @@
+"""Tasks: the sets of values, and what starts, stops and ends."""

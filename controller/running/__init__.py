@@ -1,0 +1,1 @@
+"""A run becomes executions, pipelines and tasks, and ends with its gate."""

@@ -1,0 +1,225 @@
+"""Ends a run: what its executions came to, what the gate says, and the sentence for the check."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
+
+from controller.core import gate as core_gate
+from controller.core.gate import Base, Gate, Question
+from controller.core.pipelines import pipeline as core_pipeline
+from controller.core.tasks import sweep
+from controller.core.tasks.sweep import Child
+from controller.ports import Ports
+from controller.running import tasks, words
+from controller.running.scene import Scene, finish
+from controller.watching import observe
+from ledger import executions, observations, repositories, runs
+from ledger import tasks as task_rows
+from ledger.executions import ExecutionRow
+from ledger.runs import RunRow
+from ledger.tasks import TaskRow
+from schemas.codec import to_json
+from schemas.errors import LuotsiError
+from schemas.repo_config import Expectation, Trigger
+from schemas.states import ExecutionState, RunState, TaskState
+from schemas.values import Sha
+
+BASE_DEPTH = 50
+"""Commits that are looked at for a base (design, section 6)."""
+NOT_REQUIRED = "not required, and failed: "
+"""How the reason of a neutral run begins that ran and failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a run is made of: executions by node (or step), and tasks by node (or name) with their children."""
+
+    by_node: Mapping[str, ExecutionRow]
+    sweeps: Mapping[str, tuple[TaskRow, Sequence[Child]]]
+
+
+def end(
+    ports: Ports,
+    scene: Scene,
+    outcome: str,
+    by_node: dict[str, ExecutionRow],
+    why: str = "",
+    task: TaskRow | None = None,
+    also: Sequence[str] = (),
+) -> bool:
+    """End the run of a scene with what its executions came to. `task` is the one that the trigger itself names.
+
+    `also`: sentences that belong to a success, such as what serves now.
+    """
+    sweeps = {row.node: row for row in scene.tasks if row.node is not None}
+    found = [task] if task is not None else list(sweeps.values())
+    work = Work(by_node, {_key(row): (row, tasks.children_of(row, scene.executions)) for row in found})
+    state, reason, gate = _conclude(ports, scene.run, scene.trigger, outcome, work, why)
+    if task is not None and gate is not None:
+        gate = replace(gate, summary=_with_task(gate, task))
+        reason = gate.summary
+    if state is RunState.SUCCESS:
+        reason = "; ".join([reason, *also])
+    reason = words.with_reuse(reason, by_node.values())
+    return finish(ports, scene.run, *_required(scene.trigger, state, reason), to_json(gate) if gate else None)
+
+
+def fail(ports: Ports, scene: Scene, state: RunState, reason: str) -> bool:
+    """End the run of a scene in a state that is not success, with the words of what it was made of."""
+    return finish(ports, scene.run, *_required(scene.trigger, state, reason))
+
+
+def _key(task: TaskRow) -> str:
+    return task.node or task.name
+
+
+def _with_task(gate: Gate, task: TaskRow) -> str:
+    """The gate's sentence with the task's: that one says the best already, so a gate without news adds nothing."""
+    if not gate.passed:
+        return f"{gate.summary}; {task.reason}"
+    return task.reason if gate.base_sha is None else f"{task.reason}; {gate.summary}"
+
+
+def _conclude(
+    ports: Ports, run: RunRow, trigger: Trigger, outcome: str, work: Work, why: str
+) -> tuple[RunState, str, Gate | None]:
+    """State, sentence and gate of a run whose executions have ended."""
+    if outcome != "complete":
+        return (*_broken(outcome, work, why), None)
+    if not trigger.expect:
+        return RunState.SUCCESS, _words(work), None
+    base = _base(ports, run)
+    final = _final_node(ports, run, work)
+    questions = [_question(expectation, final, work, base) for expectation in trigger.expect]
+    answer = core_gate.judge_each(questions, final, trigger.base_required)
+    if answer.passed:
+        return RunState.SUCCESS, answer.summary or _words(work), answer
+    return RunState.FAILURE, answer.summary, answer
+
+
+def _question(expectation: Expectation, final: str, work: Work, base: tuple[str, Work] | None) -> Question:
+    """An expectation with the values that it is about: of a task, those of its best execution, then as now."""
+    before = None
+    if base is not None:
+        before = Base(base[0], _values(expectation, base[1], lambda node, values: False))
+
+    def passes(node: str, values: Mapping[str, Any]) -> bool:
+        asked = [(expectation, {node: values}, before)]
+        return core_gate.judge_each(asked, final, base_required=False).passed
+
+    return expectation, _values(expectation, work, passes), before
+
+
+def _values(
+    expectation: Expectation, work: Work, passes: Callable[[str, Mapping[str, Any]], bool]
+) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {name: row.metadata for name, row in work.by_node.items()}
+    for name, (task, children) in work.sweeps.items():
+        best = _best(expectation, task, children, partial(passes, name))
+        found[name] = best.metadata if best is not None else {}
+    return found
+
+
+def _best(
+    expectation: Expectation,
+    task: TaskRow,
+    children: Sequence[Child],
+    passes: Callable[[Mapping[str, Any]], bool],
+) -> Child | None:
+    """By the task's own target; else by the expectation's metric; for `==` and `!=` one that passes, if any does."""
+    rank = None if task.plan["target"] else sweep.rank_of(expectation)
+    if rank is not None or task.plan["target"]:
+        return sweep.best(task.plan, children, rank)
+    those = sweep.eligible(task.plan, children)
+    return next((child for child in those if passes(child.metadata)), those[0] if those else None)
+
+
+def _required(trigger: Trigger, state: RunState, reason: str) -> tuple[RunState, str]:
+    if trigger.required or state is not RunState.FAILURE:
+        return state, reason
+    return RunState.NEUTRAL, f"{NOT_REQUIRED}{reason}"
+
+
+def _broken(outcome: str, work: Work, why: str) -> tuple[RunState, str]:
+    rows = list(work.by_node.values())
+    crashed = next((row for row in rows if row.state is ExecutionState.CRASHED), None)
+    if crashed is not None:
+        return RunState.ERROR, f"{words.title(crashed)}: {crashed.reason}"
+    failed = next((row for row in rows if row.state is ExecutionState.ERROR), None)
+    if failed is not None:
+        return RunState.FAILURE, f"{words.title(failed)} failed: {failed.reason}"
+    broken = next((pair for pair in work.sweeps.values() if pair[0].state is TaskState.ERROR), None)
+    if broken is not None:
+        return _broken_task(*broken)
+    if why and outcome != "stopped":
+        return RunState.FAILURE, why
+    return RunState.CANCELLED, why or ("stopped" if outcome == "stopped" else f"ended as {outcome}")
+
+
+def _broken_task(task: TaskRow, children: Sequence[Child]) -> tuple[RunState, str]:
+    """A fault of ours, or the infrastructure's alone, is an error; a job that failed is a failure."""
+    states = {child.state for child in children}
+    fault = bool(task.plan["ending"] and task.plan["ending"]["fault"])
+    ours = fault or (ExecutionState.CRASHED in states and ExecutionState.ERROR not in states)
+    return RunState.ERROR if ours else RunState.FAILURE, task.reason
+
+
+def _words(work: Work) -> str:
+    if not work.by_node:
+        return "; ".join(task.reason for task, _ in work.sweeps.values())
+    found = [task for task, _ in work.sweeps.values()]
+    sweeps = [f"!{task.number} {_key(task)}" for task in found if task.state is TaskState.COMPLETE]
+    # A node whose failure is tolerated: its own words say how many of its executions failed.
+    others = [task.reason for task in found if task.state is not TaskState.COMPLETE]
+    return "; ".join([words.complete(work.by_node.values(), sweeps), *others])
+
+
+def _final_node(ports: Ports, run: RunRow, work: Work) -> str:
+    with ports.ledger.read() as connection:
+        pipeline = runs.pipeline_of(connection, run)
+    if pipeline is None:
+        return next(iter([*work.by_node, *work.sweeps]))
+    return next(reversed(core_pipeline.metric_nodes(pipeline.graph)), "")
+
+
+def _base(ports: Ports, run: RunRow) -> tuple[str, Work] | None:
+    """The nearest commit, from the ref's previous head back, with a trusted run of this trigger that is complete."""
+    with ports.ledger.read() as connection:
+        repository = repositories.by_id(connection, run.repository_id)
+        heads = observations.heads(connection, run.repository_id)
+    mirror = observe.mirror_of(ports, repository)
+    try:
+        start = run.before
+        if start is None:
+            main = heads.get(f"refs/heads/{repository.default_branch}")
+            start = mirror.merge_base(Sha(main), Sha(run.sha)) if main else None
+        ancestors = mirror.ancestors(Sha(start), BASE_DEPTH) if start else []
+    except LuotsiError:
+        return None
+    order = {sha: place for place, sha in enumerate(ancestors) if sha != run.sha}
+    with ports.ledger.read() as connection:
+        found = [row for row in runs.bases(connection, run, list(order)) if row.id != run.id]
+        for row in sorted(found, key=lambda row: order[Sha(row.sha)]):
+            work = _complete(connection, row)
+            if work is not None:
+                return row.sha, work
+    return None
+
+
+def _complete(connection: Connection, run: RunRow) -> Work | None:
+    """What a run is made of, if its pipeline, its task or its executions are complete: its numbers can be compared with."""
+    rows = executions.of_run(connection, run.id, run.round)
+    sweeps = task_rows.of_run(connection, run.id, run.round)
+    by_node = {row.node or row.step: row for row in rows if row.task_id is None}
+    pipeline = runs.pipeline_of(connection, run)
+    if pipeline is not None:
+        whole = pipeline.state == "complete"
+    else:
+        whole = all(row.state is ExecutionState.COMPLETE for row in by_node.values())
+        whole = whole and all(task.state is TaskState.COMPLETE for task in sweeps)
+    if not whole or not rows:
+        return None
+    return Work(by_node, {_key(task): (task, tasks.children_of(task, rows)) for task in sweeps})

@@ -1,0 +1,54 @@
+"""What a version is made of: the execution at the tagged commit that its model's `from` names, or how one is got."""
+
+from dataclasses import replace
+
+from controller.core.events import TAGS
+from controller.core.triggers import Answer, Decision
+from controller.ports import Ports
+from controller.triggering import asking
+from controller.triggering.asking import Ask
+from controller.watching import configs
+from ledger import registry, runs
+from ledger.registry import Candidate
+from ledger.repositories import ProjectRow, RepositoryRow
+from schemas.repo_config import Model, RepoConfig, Trigger
+from schemas.states import FINAL_RUN
+
+
+def find(ports: Ports, project: ProjectRow, model: Model, sha: str) -> Candidate | None:
+    """The first successful trusted execution of the model's source at this commit, with its output."""
+    source = model.source
+    with ports.ledger.read() as connection:
+        return registry.candidate(
+            connection, project.id, sha, source.output, source.step, source.pipeline, source.node
+        )
+
+
+def ask(
+    ports: Ports, repository: RepositoryRow, project: ProjectRow, model: Model, sha: str, tag: str
+) -> str:
+    """Start the trigger that makes the model at this tag's commit, unless it runs or has run; the sentence for the tag."""
+    config = configs.of(ports, project.id, sha)
+    trigger = _trigger(config, model) if config else None
+    if trigger is None:
+        return f"waits: no trigger at {sha[:7]} makes the model {model.name}; name one in `from: trigger:`"
+    asked = Ask("tag", sha, f"{TAGS}{tag}")
+    # In no concurrency group: what a version waits for is not replaced by a newer commit's run.
+    new = replace(asking.run_of(project, asked, Decision(trigger, Answer.FIRES)), concurrency_group=None)
+    now = ports.clock()
+    with ports.ledger.write() as connection:
+        if asking.record(connection, ports, repository, [new], now):
+            return f"waits for {trigger.name}, which was started at {sha[:7]}"
+        known = runs.at_commit(connection, project.id, trigger.name, sha)
+    if any(run.state not in FINAL_RUN for run in known):
+        return f"waits for {trigger.name} at {sha[:7]}, which is running"
+    last = known[-1]
+    return f"waits: {trigger.name} at {sha[:7]} ended as {last.state} ({last.reason}) and left no {model.source.output}"
+
+
+def _trigger(config: RepoConfig, model: Model) -> Trigger | None:
+    source = model.source
+    if source.trigger is not None:
+        return next((t for t in config.triggers if t.name == source.trigger), None)
+    kind, name = ("pipeline", source.pipeline) if source.pipeline else ("step", source.step)
+    return next((t for t in config.triggers if (t.target.kind, t.target.name) == (kind, name)), None)

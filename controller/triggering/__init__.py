@@ -1,0 +1,1 @@
+"""What happened becomes runs: pushes, pull requests, tags, comments, the clock, and people who ask again."""
