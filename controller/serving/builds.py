@@ -23,7 +23,7 @@ WSGI_SERVER = "gunicorn"
 WSGI = (
     "python3 -c 'import gunicorn' || "
     "{{ echo 'a wsgi endpoint needs gunicorn, which the Python here does not have: install it, or use server-command' >&2; exit 1; }}; "
-    'exec python3 -m gunicorn --bind "0.0.0.0:$VALOHAI_PORT" {app}'
+    'exec python3 -m gunicorn --bind "${{LUOTSI_HOST:-0.0.0.0}}:$VALOHAI_PORT" {app}'
 )
 """Workers, timeouts and the like are gunicorn's own, and the repository's: it reads `gunicorn.conf.py` there."""
 

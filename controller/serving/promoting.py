@@ -109,9 +109,7 @@ def _check_reachable(ports: Ports, scene: Scene, wish: Wish) -> None:
     """A tag counts only where a protected branch leads to its commit; a version, only where trusted code made it."""
     if promotions.is_protected(ports, scene.repository, scene.mirror, wish.sha):
         return
-    watched = ports.settings.watched(scene.repository.name)
-    names = (watched.protected if watched else ()) or (scene.repository.default_branch,)
-    where = " and ".join(names)
+    where = " and ".join(promotions.protected(ports, scene.repository))
     if wish.pull_request is not None:
         with ports.ledger.read() as connection:
             pull = approved.newest(connection, scene.repository.id, wish.pull_request)

@@ -129,12 +129,16 @@ def _judge_tags(ports: Ports, repository: RepositoryRow, mirror: Mirror, rows: l
     return changed
 
 
+def protected(ports: Ports, repository: RepositoryRow) -> tuple[str, ...]:
+    """The branches whose commits may be served. Which are protected the settings say, never the commit."""
+    watched = ports.settings.watched(repository.name)
+    return (watched.protected if watched else ()) or (repository.default_branch,)
+
+
 def is_protected(ports: Ports, repository: RepositoryRow, mirror: Mirror, target: str) -> bool:
-    """Whether a protected branch contains the commit. Which are protected the settings say, never the commit."""
-    watched = next((w for w in ports.settings.repositories if w.name == repository.name), None)
-    names = (watched.protected if watched else ()) or (repository.default_branch,)
+    """Whether a protected branch contains the commit."""
     refs = mirror.refs()
-    for name in names:
+    for name in protected(ports, repository):
         head = next((sha for ref, sha in refs.items() if ref == f"refs/heads/{name}"), None)
         if head is not None and (head == target or mirror.merge_base(head, Sha(target)) == target):
             return True
