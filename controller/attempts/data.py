@@ -13,15 +13,12 @@ from controller.core import data_names
 from controller.core.data_names import Address, DatasetVersion, ModelVersion, Named, Names
 from controller.reporting import statuses
 from controller.running.resolving import Names as Known
-from controller.running.resolving import resolver
 from ledger import data, executions, repositories
 from ledger.data import NewVersion
 from ledger.executions import ExecutionRow
 from ledger.repositories import ProjectRow
 from schemas.errors import ConfigError
 from schemas.messages.result import Result
-
-__all__ = ["record", "resolver"]
 
 log = structlog.get_logger()
 

@@ -15,7 +15,7 @@ from controller.core.checks.check_metrics import Base, Measure
 from controller.core.checks.check_words import File, Log, Part, Room, Run, Spent, Sweep
 from controller.ports import Ports
 from controller.pulls import approved
-from controller.pulls.trust import waiting_words
+from controller.pulls.words import waiting_words
 from controller.running import words
 from ledger import check_facts, repositories
 from ledger.check_facts import Tried

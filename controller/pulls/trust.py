@@ -18,7 +18,7 @@ from controller.core.events import Comment, PullRequest
 from controller.core.triggers import Answer, Decision
 from controller.ports import Ports, PullPolicy
 from controller.pulls import approved
-from controller.pulls.words import granted_words, waiting_words
+from controller.pulls.words import granted_words
 from controller.reporting import statuses
 from controller.triggering import asking
 from controller.triggering.asking import Ask
@@ -30,8 +30,6 @@ from ledger.runs import NewRun, RunRow
 from schemas import moments
 from schemas.states import RunState
 from schemas.values import short
-
-__all__ = ["approve", "resting", "review", "waiting_words"]
 
 log = structlog.get_logger()
 

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from controller import isolate
-from controller.core.pipelines import actions, nodes, pipeline_words
+from controller.core.pipelines import actions, pipeline_words
 from controller.core.pipelines import graph as graphs
 from controller.core.pipelines import pipeline as core
 from controller.core.pipelines.edges import Finished
@@ -94,7 +94,7 @@ def _create(ports: Ports, scene: Scene) -> bool:
     pipeline = scene.config.valohai.pipelines.get(name)
     if pipeline is None:
         raise ConfigError(f"there is no pipeline named {name}")
-    graph = nodes.graph_of(pipeline, scene.config.valohai)
+    graph = graphs.graph_of(pipeline, scene.config.valohai)
     graph["nodes"] = [
         {**entry, **_foreseen(ports, scene, graphs.nodes_of(pipeline)[entry["name"]])}
         for entry in graph["nodes"]

@@ -7,12 +7,11 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
-from controller.attempts import data
 from controller.core.plan import Facts
 from controller.ports import Ports
 from controller.pulls import approved
 from controller.reporting import statuses
-from controller.running import reads
+from controller.running import reads, resolving
 from controller.triggering import origins
 from controller.watching import configs
 from ledger import executions, repositories, runs, tasks, verdicts
@@ -80,7 +79,7 @@ def read(ports: Ports, run: RunRow) -> Scene:
         ),
         stores=ports.settings.artifact_stores,
         joiner=ports.settings.joiner,
-        resolve=data.resolver(ports, project, run.trust),
+        resolve=resolving.resolver(ports, project, run.trust),
         # Untrusted code without an approval gets nothing, and `starting` starts nothing of it.
         granted=None if run.trust == "trusted" else frozenset(approval.grants if approval else ()),
         confined=approval.environment if approval else "",

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from controller.core.given import given_of
-from controller.core.pipelines.nodes import Finished
+from controller.core.pipelines.edges import Finished
 from controller.core.plan import Given, Planned, plan_step
 from controller.core.tasks import expand, optimise, sweep
 from controller.core.tasks.sweep import Child, Turn

@@ -10,6 +10,7 @@ from controller import loop
 from controller.core.events import Comment, PullRequest
 from controller.ports import Environment, PullPolicy, VariableGroup, Watched
 from controller.pulls import trust as pull_trust
+from controller.pulls import words
 from ledger import events, pull_approvals, repositories
 from ledger.pull_approvals import ApprovalRow
 from ledger.tables import audit
@@ -122,4 +123,4 @@ class ForkMind(Mind):
     def waiting_words(self) -> str:
         """What the check of the newest run says."""
         with self.ports.ledger.read() as connection:
-            return pull_trust.waiting_words(self.ports, connection, self.run())
+            return words.waiting_words(self.ports, connection, self.run())

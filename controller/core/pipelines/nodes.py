@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.core.pipelines.edges import NOTHING, Arriving, Finished
-from controller.core.pipelines.graph import edges_into, graph_of, nodes_of
+from controller.core.pipelines.graph import edges_into, nodes_of
 from controller.core.pipelines.overrides import overridden
 from controller.core.plan import Facts, Given, Planned, lookup, plan_step
 from schemas.errors import ConfigError
-
-__all__ = ["Finished", "given_to", "graph_of", "plan_node", "step_of"]
 
 
 def plan_node(

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from controller.core.pipelines.nodes import Finished, graph_of, plan_node
+from controller.core.pipelines.edges import Finished
+from controller.core.pipelines.graph import graph_of
+from controller.core.pipelines.nodes import plan_node
 from controller.core.plan import Facts, Given, plan_step
 from schemas import codec
 from schemas.errors import ConfigError

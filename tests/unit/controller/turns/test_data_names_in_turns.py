@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from controller.attempts import data
+from controller.running import resolving
 from ledger import repositories, tables
 from ledger.executions import ExecutionRow
 from schemas import codec
@@ -65,7 +65,7 @@ def resolve(mind: Mind, uri: str, trust: str = "trusted") -> tuple[DatumFile, ..
         shop = repositories.by_name(connection, "shop")
         assert shop is not None
         project = repositories.projects_of(connection, shop.id)[0]
-    return data.resolver(mind.ports, project, trust)(uri)
+    return resolving.resolver(mind.ports, project, trust)(uri)
 
 
 def names(mind: Mind, uri: str) -> list[str]:
