@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, url_for
 from markupsafe import Markup
 
-from dashboard import nodes, safe, shapes, words
+from dashboard import nodes, safe, shapes, tags, words
 from dashboard.parts import DashboardParts
 from dashboard.views.files import picture_type
 from schemas import moments
@@ -74,6 +74,15 @@ def code(text: str, shown: str | None = None) -> Markup:
     )
 
 
+def commands(text: str) -> Markup:
+    """A sentence of ours whose commands stand between backquotes."""
+    pieces = [
+        Markup("<code>{}</code>").format(piece) if index % 2 else Markup("{}").format(piece)
+        for index, piece in enumerate(text.split("`"))
+    ]
+    return Markup().join(pieces)
+
+
 def to_execution(repository: str, number: int, root: str = "", anchor: str | None = None) -> str:
     """The address of an execution's page. Projects of one repository count alike, so the folder is in it."""
     return url_for(
@@ -109,4 +118,6 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "in_root": words.in_root,
     "bare": safe.without_userinfo,
     "code": code,
+    "commands": commands,
+    "advice": tags.advice,
 }

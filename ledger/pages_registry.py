@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, select
 from ledger import pages
 from ledger.pages import Page
 from ledger.tables import executions, projects, promotions, repositories, versions
+from schemas.states import PromotionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,9 @@ class VersionLine:
     registered_at: datetime
 
 
+_CURRENT = tuple(set(PromotionState) - {PromotionState.FAILED, PromotionState.SUPERSEDED})
+
+
 @cache
 def _promotions() -> Select[Any]:
     return (
@@ -80,7 +84,7 @@ def current(
     connection: Connection, repository_id: str | None = None, size: int = pages.SIZE
 ) -> tuple[PromotionLine, ...]:
     """What serves and what is on its way to: every promotion that has not failed and was not superseded."""
-    statement = _promotions().where(promotions.c.finished_at.is_(None))
+    statement = _promotions().where(promotions.c.state.in_(_CURRENT))
     if repository_id is not None:
         statement = statement.where(promotions.c.repository_id == repository_id)
     order = (repositories.c.name, promotions.c.model, promotions.c.stage, promotions.c.accepted_at.desc())

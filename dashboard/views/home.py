@@ -8,13 +8,22 @@ from dashboard.parts import DashboardParts
 from dashboard.shapes import word_of
 from dashboard.waiting import reasons
 from dashboard.words import ago, branch, plural
-from ledger import pages_deployments, pages_fleet, pages_git, pages_pipelines, pages_registry, pages_work
+from ledger import (
+    pages_deployments,
+    pages_fleet,
+    pages_git,
+    pages_pipelines,
+    pages_registry,
+    pages_tags,
+    pages_work,
+)
 from ledger.pages_work import ExecutionLine, RunLine
 from schemas.states import Word
 from schemas.values import short
 
 _RUNS = 12
 _OPEN = 100
+_TAGS = 5
 
 
 def home(parts: DashboardParts) -> Answer:
@@ -26,6 +35,7 @@ def home(parts: DashboardParts) -> Answer:
         serving = pages_registry.current(connection)
         deployments = pages_deployments.current(connection, size=_RUNS)
         approvals = pages_pipelines.approvals(connection, _RUNS)
+        open_tags = pages_tags.open_tags(connection, _TAGS + 1)
         troubled = pages_git.troubled(connection)
         repositories = pages_git.all_repositories(connection, size=20)
         agents = pages_fleet.all_agents(connection)
@@ -40,6 +50,7 @@ def home(parts: DashboardParts) -> Answer:
         "serving": serving,
         "deployments": deployments,
         "approvals": approvals,
+        "open_tags": open_tags[:_TAGS],
         "troubled": troubled,
         "repositories": repositories,
     }
@@ -48,6 +59,7 @@ def home(parts: DashboardParts) -> Answer:
         "more_open": len(open_now) == _OPEN,
         "agents": agents,
         "more_runs": runs.older,
+        "more_tags": len(open_tags) > _TAGS,
     }
     return Answer("home.html", data, drawn)
 

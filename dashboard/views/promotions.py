@@ -1,10 +1,10 @@
-"""What is served, what is on its way, and what was before."""
+"""What is served, what is on its way, which tags have no effect yet and why, and what was before."""
 
 from flask import request
 
 from dashboard.answers import Answer
 from dashboard.parts import DashboardParts
-from ledger import pages_git, pages_registry
+from ledger import pages_git, pages_registry, pages_tags
 
 
 def listing(parts: DashboardParts) -> Answer:
@@ -14,6 +14,7 @@ def listing(parts: DashboardParts) -> Answer:
         history = pages_registry.history(connection, before)
         data = {
             "serving": () if before else pages_registry.current(connection),
+            "open_tags": () if before else pages_tags.open_tags(connection),
             "versions": () if before else pages_registry.latest_versions(connection),
             "history": history.rows,
             "older": history.older,

@@ -136,4 +136,5 @@ tag_observations = Table(
     Column("decision", String(20)),  # NULL: not yet looked at; accepted, ignored, refused, waiting
     Column("reason", Text),
     UniqueConstraint("repository_id", "name", "tag_object"),
+    Index("ix_tag_observations_decision", "decision", "id"),
 )

@@ -51,5 +51,6 @@ promotions = Table(
     moment("checked_at", nullable=True),
     moment("finished_at", nullable=True),  # failed or superseded
     UniqueConstraint("repository_id", "tag_object", "stage"),
+    Index("ix_promotions_state", "state", "finished_at"),
     Index("ix_promotions_stage", "project_id", "model", "stage", "accepted_at"),
 )

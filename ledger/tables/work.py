@@ -94,6 +94,7 @@ pipelines = Table(
     moment("created_at"),
     moment("finished_at", nullable=True),
     UniqueConstraint("project_id", "number"),
+    Index("ix_pipelines_name", "project_id", "name", "number"),
 )
 
 tasks = Table(
@@ -114,6 +115,7 @@ tasks = Table(
     moment("created_at"),
     moment("finished_at", nullable=True),
     UniqueConstraint("project_id", "number"),
+    Index("ix_tasks_name", "project_id", "name", "number"),
     Index("ix_tasks_open", "finished_at"),
 )
 
@@ -151,6 +153,7 @@ executions = Table(
     moment("started_at", nullable=True),
     moment("finished_at", nullable=True),
     UniqueConstraint("project_id", "number"),
+    Index("ix_executions_step", "project_id", "step", "number"),
     Index("ix_executions_open", "finished_at", "environment_id"),
     Index("ix_executions_reuse", "project_id", "reuse_key"),
 )

@@ -81,9 +81,10 @@ class GitRows(Writer):
         )
         return sha
 
-    def tag(self, of: Repository, name: str, target: str, **values: Any) -> None:
-        """A tag that was observed."""
+    def tag(self, of: Repository, name: str, target: str, **values: Any) -> str:
+        """A tag that was observed; its object."""
         defaults: dict[str, Any] = {
+            "tag_object": self.next_sha(),
             "annotated": True,
             "tagged_at": self.ago(310),
             "tagger": "Aino Virtanen",
@@ -96,7 +97,7 @@ class GitRows(Writer):
             tables.tag_observations,
             repository_id=of.id,
             name=name,
-            tag_object=self.next_sha(),
             target=target,
-            **{**defaults, **values},
+            **(defaults := {**defaults, **values}),
         )
+        return str(defaults["tag_object"])

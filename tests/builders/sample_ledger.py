@@ -201,10 +201,12 @@ def _gate(value: float, base: float | None, base_sha: str | None) -> dict[str, o
 
 def _serve(rows: Rows, wine: Repository, sha: str, trained: Execution, model: str) -> None:
     rows.tag(wine, "wine@v0.1.0", sha)
-    rows.tag(wine, "wine#prod#1", sha)
+    rows.tag(wine, "wine@v0.2.0", sha)
+    prod, staging = rows.tag(wine, "wine#prod#2", sha), rows.tag(wine, "wine#staging#3", sha)
     rows.tag(
-        wine, "wine#prod", sha, decision="refused", reason="it is not annotated", annotated=False, tagger=""
-    )
+        wine, "wine#prod", sha, decision="refused", annotated=False, tagger="",
+        reason="wine#prod is a lightweight tag, and only annotated ones count. Make it with `git tag -a`.",
+    )  # fmt: skip
     first = rows.version(trained, sha, model, version="v0.1.0", registered_at=rows.ago(1500))
     second = rows.version(trained, sha, model, version="v0.2.0", registered_at=rows.ago(700))
     build = rows.execution(
@@ -213,11 +215,13 @@ def _serve(rows: Rows, wine: Repository, sha: str, trained: Execution, model: st
     )  # fmt: skip
     rows.promotion(wine, first, "superseded", accepted_at=rows.ago(1490), reason="v0.2.0 serves now")
     rows.promotion(
-        wine, second, "serving", execution_id=build.id, accepted_at=rows.ago(690), serving_at=rows.ago(660)
-    )
+        wine, second, "serving", execution_id=build.id, accepted_at=rows.ago(690), serving_at=rows.ago(660),
+        tag="wine#prod#2", tag_object=prod,
+    )  # fmt: skip
     rows.promotion(
-        wine, second, "waiting", "staging", accepted_at=rows.ago(30), reason="the cluster has no free machine"
-    )
+        wine, second, "waiting", "staging", accepted_at=rows.ago(30), reason="the cluster has no free machine",
+        tag="wine#staging#3", tag_object=staging,
+    )  # fmt: skip
 
 
 def _failure(rows: Rows, wine: Repository, agent: str, system: Store) -> Execution:
