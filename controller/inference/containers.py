@@ -13,7 +13,7 @@ import urllib3.exceptions
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import LogConfig
 
-from controller.inference.instances import Instance, Starts, environment
+from controller.inference.instances import ANYWHERE, LOOPBACK, Instance, Starts, environment
 from controller.inference.port import Serving
 from schemas.errors import Refused, Stalled, Waiting
 
@@ -51,8 +51,8 @@ class Containers:
             detach=True,
             init=True,
             labels=self._labels(identity, wanted),
-            environment=environment(wanted, wanted.port),
-            ports={f"{wanted.port}/tcp": ("127.0.0.1", 0)},
+            environment=environment(wanted, ANYWHERE, wanted.port),
+            ports={f"{wanted.port}/tcp": (LOOPBACK, 0)},
             security_opt=["no-new-privileges"],
             log_config=LOGS,
         )
@@ -107,7 +107,7 @@ class Containers:
         alive = item["State"] == "running"
         said = labels.get("luotsi.digest", "")
         published = [
-            port.get("PublicPort", 0) for port in item.get("Ports") or () if port.get("IP") == "127.0.0.1"
+            port.get("PublicPort", 0) for port in item.get("Ports") or () if port.get("IP") == LOOPBACK
         ]
         return Instance(
             id=item["Id"],
@@ -117,7 +117,7 @@ class Containers:
             model=labels.get("luotsi.model", ""),
             stage=labels.get("luotsi.stage", ""),
             version=labels.get("luotsi.version", ""),
-            host="127.0.0.1",
+            host=LOOPBACK,
             port=next((port for port in published if port), 0),
             started=float(item["Created"]),
             alive=alive,

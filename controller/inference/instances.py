@@ -1,6 +1,6 @@
 """Instances: the running replicas of a served model. A local cluster has two ways to run them, behind one small port."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -8,12 +8,16 @@ from typing import Literal, Protocol
 
 from controller.inference.port import Serving
 
+ANYWHERE = "0.0.0.0"  # noqa: S104  # inside a container, whose port is published on loopback alone
+LOOPBACK = "127.0.0.1"
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:
     """One replica as its runner sees it now. `kind` is what it runs from; `digest` is of what really runs.
 
     `started` is Unix time, in seconds. `port` is 0 while it listens nowhere that we know. `ending` says how it ended (`exit code 1`), when it is not `alive`.
+    `exposed`: addresses of this machine beyond loopback at which it listens too, so that others reach it past the gateway.
     """
 
     id: str
@@ -28,6 +32,7 @@ class Instance:
     started: float
     alive: bool
     ending: str = ""
+    exposed: tuple[str, ...] = ()
 
 
 class Runner(Protocol):
@@ -79,6 +84,22 @@ class Starts:
             yield lambda: frozenset(self._ids)
 
 
-def environment(wanted: Serving, port: int) -> dict[str, str]:
-    """What an endpoint finds in its environment (contract, section 4)."""
-    return {"VALOHAI_PORT": str(port), "VH_DEFAULT_PREFIX": wanted.prefix.strip("/"), "PYTHONUNBUFFERED": "1"}
+def environment(wanted: Serving, host: str, port: int) -> dict[str, str]:
+    """What an endpoint finds in its environment (contract, section 4). `host`: the address that it should listen on."""
+    return {
+        "LUOTSI_HOST": host,
+        "VALOHAI_PORT": str(port),
+        "VH_DEFAULT_PREFIX": wanted.prefix.strip("/"),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def exposure(instances: Iterable[Instance]) -> str:
+    """A sentence, with a space before it, about replicas that others reach past the gateway; "" where there are none."""
+    addresses = sorted({address for instance in instances for address in instance.exposed})
+    if not addresses:
+        return ""
+    return (
+        f" It listens on {', '.join(addresses)}, where others reach it past the gateway: "
+        "let it listen on the address in LUOTSI_HOST."
+    )

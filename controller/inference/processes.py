@@ -1,5 +1,8 @@
 """Replicas as plain processes of this machine, from bundles: for where there is no container engine. They are not isolated.
 
+Each is told to listen on loopback alone (`LUOTSI_HOST`). A command of the user's that does not heed it cannot be kept from
+the other addresses of this machine; then the cluster says so wherever it speaks of the endpoint.
+
 One folder per replica: `about.json`, `stat` (the process's own line of /proc/self/stat, which it writes before it becomes the
 endpoint, so that no crash of ours leaves a process that is not found), `log`, and the unpacked bundle under `valohai`. Each is
 a session of its own and outlives the controller.
@@ -20,7 +23,7 @@ from typing import Any
 from uuid import uuid4
 
 from controller.inference import bundles, proc
-from controller.inference.instances import Instance, Starts, environment
+from controller.inference.instances import LOOPBACK, Instance, Starts, environment
 from controller.inference.port import Serving
 from schemas.errors import Refused, Stalled
 
@@ -91,7 +94,7 @@ class Processes:
             self._children[identity] = subprocess.Popen(
                 ["/bin/sh", "-c", _SHIM, "luotsi", str(folder), command],
                 cwd=home / bundles.CODE,
-                env=_environment(home) | environment(wanted, port) | {MARK: identity},
+                env=_environment(home) | environment(wanted, LOOPBACK, port) | {MARK: identity},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -130,11 +133,12 @@ class Processes:
             model=about.model,
             stage=about.stage,
             version=about.version,
-            host="127.0.0.1",
+            host=LOOPBACK,
             port=about.port,
             started=about.started,
             alive=alive,
             ending="" if alive else self._ending(folder.name),
+            exposed=proc.exposed(about.port) if alive else (),
         )
 
     def _ending(self, identity: str) -> str:
@@ -199,5 +203,5 @@ def _environment(home: Path) -> dict[str, str]:
 
 def _free_port() -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

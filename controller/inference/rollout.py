@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from controller.inference.checks import Check, Fitness
-from controller.inference.instances import Instance
+from controller.inference.instances import Instance, exposure
 from controller.inference.port import Serving, ServingState
 from controller.inference.routes import Route, Upstream
 
@@ -130,7 +130,8 @@ def _serve(view: View, chosen: list[Instance], rules: Rules) -> Step:
         return Step(
             ServingState.SWITCHED, f"{name} serves; the one before ends what it had begun.", route, end=ending
         )
-    return Step(ServingState.SERVING, f"{name} serves {view.wanted.stage}.", route, end=ending)
+    reason = f"{name} serves {view.wanted.stage}.{exposure(chosen)}"
+    return Step(ServingState.SERVING, reason, route, end=ending)
 
 
 def _route(view: View, chosen: list[Instance]) -> Route:

@@ -1,7 +1,7 @@
 """Serves the model over HTTP: POST rows to any path for predictions, GET any path for its health.
 
-Reads model.json from the working directory and listens on all addresses, at VALOHAI_PORT, else
-PORT, else 8000. SIGTERM ends it after the requests that are being answered.
+Reads model.json from the working directory and listens on the address LUOTSI_HOST, else on all, at
+VALOHAI_PORT, else PORT, else 8000. SIGTERM ends it after the requests that are being answered.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, port: int, path: Path) -> None:
         self.model = model.load(path)
         self.description = describe(self.model, path)
-        super().__init__(("0.0.0.0", port), Handler)
+        super().__init__((os.environ.get("LUOTSI_HOST", "0.0.0.0"), port), Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A caller that hangs up is no fault of ours; the rest is printed."""

@@ -39,7 +39,7 @@ class Handler(BaseHTTPRequestHandler):
 
 STATUS = int(sys.argv[1]) if len(sys.argv) > 1 else 200
 print("serving", MODEL, flush=True)
-ThreadingHTTPServer(("0.0.0.0", PORT), Handler).serve_forever()
+ThreadingHTTPServer((os.environ["LUOTSI_HOST"], PORT), Handler).serve_forever()
 """
 
 PREFIX = "/shop/churn/prod/predict"

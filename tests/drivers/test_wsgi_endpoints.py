@@ -10,7 +10,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from controller.inference import clusters
+from controller.inference import clusters, proc
 from controller.inference.port import Applied, Cluster, ServingState, Smoke
 from controller.serving.builds import WSGI_SERVER, command_of
 from schemas.errors import ConfigError
@@ -146,8 +146,10 @@ class TestProcesses:
         with zipfile.ZipFile(wheel) as packed:
             packed.extractall(repository)  # python finds it beside the code, as it would in its own folder
         assert self.served(cluster, shelf, tmp_path)[-1].state is ServingState.SERVING
-        said = ask(upstreams(tmp_path)[0])
+        [upstream] = upstreams(tmp_path)
+        said = ask(upstream)
         assert (said["model"], said["server"]) == ("weights", "gunicorn/27.0.1")
+        assert proc.listening(upstream.port) == ("127.0.0.1",)
 
     def test_fails_with_a_sentence_where_python_has_none(
         self, cluster: Cluster, shelf: endpoints.Shelf, tmp_path: Path

@@ -16,7 +16,7 @@ from uuid import uuid4
 from controller.inference import routes
 from controller.inference.background import Background
 from controller.inference.clusters import Fetch
-from controller.inference.instances import Instance, Runner
+from controller.inference.instances import Instance, Runner, exposure
 from controller.inference.pauses import Pauses
 from controller.inference.port import Applied, Observed, Serving, ServingState
 from controller.inference.probes import Probes
@@ -206,7 +206,7 @@ class LocalCluster:
             digest=",".join(sorted({instance.digest for instance in alive})),
             address=self._address + route.prefix,
             healthy=healthy,
-            detail=f"It answers at {places}."
+            detail=f"It answers at {places}.{exposure(alive)}"
             if healthy
             else f"{len(alive)} of {len(route.upstreams)} replicas run.",
             aliases=route.aliases,

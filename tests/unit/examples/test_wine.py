@@ -184,7 +184,7 @@ def serving(project: Path, variables: Mapping[str, str]) -> Iterator[tuple[subpr
         subprocess.Popen(
             [sys.executable, "predict.py"],
             cwd=project,
-            env={**os.environ, **variables},
+            env={**os.environ, "LUOTSI_HOST": "127.0.0.1", **variables},
             stdout=file,
             stderr=subprocess.STDOUT,
         ) as process,

@@ -118,7 +118,7 @@ def test_a_wsgi_endpoint_is_one_argument_of_gunicorn(app: str) -> None:
         f'- endpoint: {{name: serve, image: i, wsgi: "{app}"}}\n'.encode()
     ).valohai.endpoints["serve"]
     *_, command = command_of(endpoint).split("; exec ")
-    assert shlex.split(command) == ["python3", "-m", "gunicorn", "--bind", "0.0.0.0:$VALOHAI_PORT", app]
+    assert shlex.split(command) == ["python3", "-m", "gunicorn", "--bind", "${LUOTSI_HOST:-0.0.0.0}:$VALOHAI_PORT", app]
 
 
 def test_an_edges_configuration_is_said_to_be_ignored() -> None:
