@@ -266,10 +266,10 @@ class CheckShown:
 
 @dataclass(frozen=True, slots=True)
 class HookState:
-    """A hook of ours at the forge. `did`: `created`, `repaired` or `kept`."""
+    """A hook of ours at the forge, and what was done. `absent`: there was none; `shared`: it brings others' deliveries too."""
 
     id: str
-    did: Literal["created", "repaired", "kept"]
+    did: Literal["created", "repaired", "kept", "deleted", "absent", "shared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,8 +357,12 @@ class ForgeApi(Protocol):
         """See that deliveries come to `url`. `renew` sends the secret also to a hook that looks as it should."""
         ...
 
+    def drop_hook(self, repository: str, url: str) -> HookState:
+        """Delete the repository's hook whose deliveries come to `url`, and no other: `deleted`, `absent` or `shared`."""
+        ...
+
     def missed_deliveries(self, repository: str, hook: str, since: str) -> tuple[MissedDelivery, ...]:
-        """Deliveries since then (ISO 8601, UTC) of which no try got through, oldest first."""
+        """Deliveries since then (ISO 8601, UTC) of which no try got through, oldest first. Raises `Gone` without the hook."""
         ...
 
     def redeliver(self, repository: str, hook: str, missed: MissedDelivery) -> None:

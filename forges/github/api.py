@@ -113,6 +113,10 @@ class GitHubApi:
         """See the port."""
         return hooks.ensure(self._client, repository, url, secret, renew)
 
+    def drop_hook(self, repository: str, url: str) -> HookState:
+        """See the port."""
+        return hooks.drop(self._client, repository, url)
+
     def missed_deliveries(self, repository: str, hook: str, since: str) -> tuple[MissedDelivery, ...]:
         """See the port."""
         return hooks.missed(self._client, repository, hook, since)

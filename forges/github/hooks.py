@@ -1,15 +1,18 @@
-"""Our hook at GitHub: made, repaired, and asked for what it could not bring.
+"""Our hook at GitHub: made, repaired, deleted, and asked for what it could not bring.
 
 A repository's hook with a token, the App's own hook with an App: https://docs.github.com/rest/repos/webhooks and
 https://docs.github.com/rest/apps/webhooks. GitHub tries each delivery once, and knows of it for three days.
 """
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 from forges.github import reading
 from forges.github.client import Client, described
+from forges.github.faults import Unknown
 from forges.github.reading import Object
 from forges.port import HookState, MissedDelivery
+from schemas.errors import Gone
 from schemas.moments import from_text
 from schemas.values import Secret
 
@@ -48,11 +51,47 @@ def ensure(client: Client, repository: str, url: str, secret: Secret, renew: boo
     return HookState(id, "repaired")
 
 
-def _ours(client: Client, repository: str, url: str) -> Any:
-    for value in client.pages(repository, "/hooks"):
-        hook = reading.an_object(value, "a hook")
+def drop(client: Client, repository: str, url: str) -> HookState:
+    """See the port. An App's hook stays: it is that of all its repositories."""
+    if client.credentials.app is not None:
+        return HookState(OF_APP, "shared")
+    with described():
+        found = [reading.identity(hook) for hook in _ours(client, repository, url)]
+    dropped = [id for id in found if _dropped(client, repository, id)]
+    return HookState(dropped[0], "deleted") if dropped else HookState("", "absent")
+
+
+def _dropped(client: Client, repository: str, id: str) -> bool:
+    try:
+        with _one(client, repository, id):
+            client.send(repository, "DELETE", f"/hooks/{id}")
+    except Gone:
+        return False  # somebody else was faster
+    return True
+
+
+def _ours(client: Client, repository: str, url: str) -> Iterator[Object]:
+    for hook in _all(client, repository):
         if (reading.maybe_part(hook, "config") or {}).get("url") == url:
             yield hook
+
+
+def _all(client: Client, repository: str) -> Iterator[Object]:
+    for value in client.pages(repository, "/hooks"):
+        yield reading.an_object(value, "a hook")
+
+
+@contextmanager
+def _one(client: Client, repository: str, id: str) -> Iterator[None]:
+    """That GitHub does not know a hook says that it is gone, if it shows us the others: who may not, is told the same."""
+    try:
+        yield
+    except Unknown as error:
+        with described():
+            there = any(reading.identity(hook) == id for hook in _all(client, repository))
+        if there:
+            raise
+        raise Gone(f"{repository} has no hook {id} any more") from error
 
 
 def _same(there: Object, wanted: Object) -> bool:
@@ -72,7 +111,7 @@ def missed(client: Client, repository: str, hook: str, since: str) -> tuple[Miss
     only = _repository_id(client, repository) if app else ""
     begin = from_text(since).replace(microsecond=0)  # GitHub tells whole seconds
     path = "/app/hook/deliveries" if app else f"/hooks/{int(hook)}/deliveries"
-    with described():
+    with described(), nullcontext() if app else _one(client, repository, hook):
         for count, value in enumerate(client.pages(repository, path, app=app)):
             said = reading.an_object(value, "a delivery")
             at, delivery = reading.moment(said, "delivered_at"), reading.free(said, "guid", 200)

@@ -4,7 +4,7 @@ import pytest
 
 from forges import load
 from forges.port import Action, Check
-from schemas.errors import Refused
+from schemas.errors import Gone, Refused
 from schemas.values import Secret
 from tests.builders.forge_site import ForgeSite
 from tests.drivers.forge_contract_base import SiteContract, groups, pushes, repositories, reruns
@@ -29,6 +29,30 @@ class DeliveriesContract(SiteContract):
         sha = site.push("main", "heard")
         assert pushes(site.heard())[-1][2] == sha
         assert site.api.ensure_hook(site.name, site.hook_url, site.secret, renew=True).did == "repaired"
+
+    def test_a_hook_is_deleted_once_and_no_other(self, site: ForgeSite, hook: str) -> None:
+        assert site.api.drop_hook(site.name, f"{site.hook_url}/of-another").did in ("absent", "shared")
+        site.push("main", "heard")
+        assert pushes(site.heard())
+        dropped = site.api.drop_hook(site.name, site.hook_url)
+        site.push("main", "unheard")
+        if dropped.did == "shared":
+            assert pushes(site.heard()), "others need it"
+            return
+        assert (dropped.did, dropped.id, site.raw()) == ("deleted", hook, [])
+        assert site.api.drop_hook(site.name, site.hook_url).did == "absent"
+        with pytest.raises(Gone):
+            site.api.missed_deliveries(site.name, hook, site.now())
+        assert site.api.ensure_hook(site.name, site.hook_url, site.secret).did == "created"
+
+    def test_the_hook_of_a_repository_with_a_new_name_is_kept_and_deleted(
+        self, site: ForgeSite, hook: str
+    ) -> None:
+        old = site.name
+        site.rename("renamed")
+        kept = site.fresh().ensure_hook(old, site.hook_url, site.secret)
+        assert (kept.id, kept.did) == (hook, "kept")
+        assert site.fresh().drop_hook(old, site.hook_url).did in ("deleted", "shared")
 
     def test_every_kind_of_push_is_heard(self, site: ForgeSite, hook: str) -> None:
         first = site.head()

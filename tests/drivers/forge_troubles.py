@@ -34,6 +34,21 @@ class TroublesContract(SiteContract):
             assert caught.value.after > 0
             ask()
 
+    @pytest.mark.parametrize("kind", TROUBLES)
+    def test_a_hook_whose_deletion_was_not_answered_is_gone_in_the_end(
+        self, site: ForgeSite, kind: Trouble
+    ) -> None:
+        if site.api.drop_hook(site.name, site.hook_url).did == "shared":
+            pytest.skip("the hook is not the repository's own")
+        site.api.ensure_hook(site.name, site.hook_url, site.secret)
+        site.trouble(kind, spare=1)
+        with pytest.raises(Waiting):
+            site.api.drop_hook(site.name, site.hook_url)
+        assert site.api.drop_hook(site.name, site.hook_url).did in ("deleted", "absent")
+        site.raw()
+        site.push("main", "unheard")
+        assert site.raw() == []
+
     def test_an_answer_that_is_too_late_is_waited_for(self, site: ForgeSite) -> None:
         api = site.fresh(patience=0.3)
         site.trouble("slow")

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from forges.github.api import GitHubApi
-from forges.port import Account, MissedDelivery, Permission
-from schemas.errors import Stalled, Waiting
+from forges.port import Account, HookState, MissedDelivery, Permission
+from schemas.errors import Gone, Stalled, Waiting
 from schemas.values import Secret
 from tests.builders.forge_bench import HERE, NOW, SHA, installed, minted, moment, with_app, with_token
 from tests.builders.scripted_github import Say, Scripted, scripted
@@ -190,6 +190,39 @@ def test_an_app_has_one_hook_of_its_own(server: Scripted, app: GitHubApi) -> Non
     assert app.ensure_hook(HERE, HOOK, Secret("s")).id == "app"
     assert server.paths[1:] == ["GET /app/hook/config", "PATCH /app/hook/config"]
     assert server.asked[-1].body == {"url": HOOK, "content_type": "json", "insecure_ssl": "0", "secret": "s"}
+
+
+def test_every_hook_with_our_address_is_deleted_and_no_other(server: Scripted, api: GitHubApi) -> None:
+    other = hook(id=3, config={"url": f"{HOOK}/more"})
+    server.say(Say([hook(), other, hook(id=5, active=False)]), Say(status=204), Say(status=204))
+    assert api.drop_hook(HERE, HOOK) == HookState("4", "deleted")
+    assert server.paths[1:] == ["DELETE /repos/acme/models/hooks/4", "DELETE /repos/acme/models/hooks/5"]
+
+
+@pytest.mark.parametrize(("left", "found"), [([], "absent"), ([hook()], None)])
+def test_a_hook_that_may_not_be_deleted_is_not_called_gone(
+    server: Scripted, api: GitHubApi, left: Any, found: str | None
+) -> None:
+    server.say(Say([hook()]), Say({"message": "Not Found"}, 404), Say(left))
+    if found is not None:
+        assert api.drop_hook(HERE, HOOK).did == found
+        return
+    with pytest.raises(Stalled, match="DELETE /repos/acme/models/hooks/4"):
+        api.drop_hook(HERE, HOOK)
+
+
+def test_an_apps_hook_stays_for_its_other_repositories(server: Scripted, app: GitHubApi) -> None:
+    assert app.drop_hook(HERE, HOOK).did == "shared"
+    assert server.asked == []
+
+
+def test_a_hook_that_was_deleted_at_github_missed_nothing(server: Scripted, api: GitHubApi) -> None:
+    server.say(Say({"message": "Not Found"}, 404), Say([hook(id=3)]))
+    with pytest.raises(Gone, match="no hook 4 any more"):
+        api.missed_deliveries(HERE, "4", "2030-01-01T00:00:00.000000+00:00")
+    server.say(Say({"message": "Not Found"}, 404), Say({"message": "Not Found"}, 404))
+    with pytest.raises(Stalled, match="does not show it to us"):
+        api.missed_deliveries(HERE, "4", "2030-01-01T00:00:00.000000+00:00")
 
 
 def delivery(id: int, guid: str, code: int, ago: float = 0, **more: Any) -> dict[str, Any]:
