@@ -5,6 +5,9 @@ from shlex import quote
 from ledger.pages_tags import OpenTag
 from schemas.values import short
 
+STANDS = {"refused": "was refused", "failed": "failed to serve", "waiting": "waits"}
+"""State -> the words behind the tag's name."""
+
 
 def advice(tag: OpenTag) -> str:
     """The next step as a sentence with its command, behind the reason, which already says what is wrong."""
@@ -13,8 +16,9 @@ def advice(tag: OpenTag) -> str:
             return f"Once it is settled, `git push --delete origin {quote('refs/tags/' + tag.name)}` ends this line."
         case "failed":
             return f"Mend what the reason names, then `luotsi promote {quote(tag.model)} {quote(tag.stage)}` tries again."
-    if tag.version:
-        return "It is bound as soon as its run succeeds; `luotsi retry` lets a run that failed begin again."
-    if tag.stage:
-        return f"It is served as soon as a version of {tag.model} is registered at {short(tag.sha)}."
+    # What waits for a file or for the settings to be mended has that in its reason.
+    if tag.version and "waits" in tag.reason:
+        return "It is bound as soon as a run there succeeds; `luotsi retry` lets one that failed begin again."
+    if tag.stage and "waits until" in tag.reason:
+        return f"`git tag -a {quote(tag.model.replace(':', '=') + '@v1.0.0')} {short(tag.sha)}` would register one."
     return ""

@@ -120,4 +120,5 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "code": code,
     "commands": commands,
     "advice": tags.advice,
+    "stands": tags.STANDS.__getitem__,
 }

@@ -6,11 +6,19 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, literal, select
 
 from ledger import pages
 from ledger.pages import Page
-from ledger.tables import commits, projects, repositories, snapshots, tag_observations, verdicts
+from ledger.tables import (
+    commits,
+    projects,
+    ref_observations,
+    repositories,
+    snapshots,
+    tag_observations,
+    verdicts,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,19 @@ class VerdictFull:
     summary: str
     problems: list[dict[str, Any]]
     text: str | None
+    judged_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedConfig:
+    """A config that does not hold where people work now: at a repository's newest commit, or at its default branch."""
+
+    repository: str
+    root: str
+    sha: str
+    ref: str
+    state: str
+    summary: str
     judged_at: datetime
 
 
@@ -210,6 +231,40 @@ def verdicts_of(connection: Connection, repository_id: str, sha: str) -> tuple[V
         .order_by(projects.c.root)
     )
     return pages.rows(connection, statement, VerdictFull)
+
+
+def refused_configs(connection: Connection, size: int = 20) -> tuple[RefusedConfig, ...]:
+    """Verdicts of failure or error on the newest commits of watched repositories and on the heads of default branches."""
+    mine = commits.alias()
+    dated = func.coalesce(mine.c.committed_at, mine.c.seen_at)
+    newest = select(mine.c.sha).where(mine.c.repository_id == repositories.c.id)
+    newest = newest.order_by(mine.c.seen_at.desc(), dated.desc(), mine.c.sha.desc()).limit(1)
+    head = select(ref_observations.c.sha).where(
+        ref_observations.c.repository_id == repositories.c.id,
+        ref_observations.c.ref == literal("refs/heads/").concat(repositories.c.default_branch),
+    )
+    head = head.order_by(ref_observations.c.sequence.desc()).limit(1)
+    statement = (
+        select(
+            repositories.c.name.label("repository"),
+            projects.c.root,
+            verdicts.c.sha,
+            commits.c.ref,
+            verdicts.c.state,
+            verdicts.c.summary,
+            verdicts.c.judged_at,
+        )
+        .join(projects, projects.c.repository_id == repositories.c.id)
+        .join(verdicts, verdicts.c.project_id == projects.c.id)
+        .join(commits, (commits.c.repository_id == repositories.c.id) & (commits.c.sha == verdicts.c.sha))
+        .where(
+            repositories.c.removed_at.is_(None),
+            verdicts.c.sha.in_((newest.scalar_subquery(), head.scalar_subquery())),
+            verdicts.c.state.in_(("failure", "error")),
+        )
+        .order_by(repositories.c.name, projects.c.root, verdicts.c.judged_at.desc())
+    )
+    return pages.rows(connection, statement.limit(size), RefusedConfig)
 
 
 def message(connection: Connection, repository_id: str, sha: str) -> str:

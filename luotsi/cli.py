@@ -19,7 +19,7 @@ VERBS = {
     "run": "one step of the working tree, here",
     "reproduce": "an old execution again, and what is the same",
     "doctor": "what works here and what does not, and why",
-    "status": "what runs, waits, failed and serves",
+    "status": "what to mend, what runs, waits, failed and serves",
     "coverage": "whether every commit has its verdict, and which not",
     "cancel": "stop an execution, a task or a pipeline",
     "retry": "let a run begin again, in a round of its own",

@@ -37,6 +37,7 @@ def home(parts: DashboardParts) -> Answer:
         approvals = pages_pipelines.approvals(connection, _RUNS)
         open_tags = pages_tags.open_tags(connection, _TAGS + 1)
         troubled = pages_git.troubled(connection)
+        refused = pages_git.refused_configs(connection)
         repositories = pages_git.all_repositories(connection, size=20)
         agents = pages_fleet.all_agents(connection)
     running = [each for each in open_now if word_of(each.state, "execution") is Word.RUNNING]
@@ -52,6 +53,7 @@ def home(parts: DashboardParts) -> Answer:
         "approvals": approvals,
         "open_tags": open_tags[:_TAGS],
         "troubled": troubled,
+        "refused_configs": refused,
         "repositories": repositories,
     }
     drawn = {

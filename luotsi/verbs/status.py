@@ -1,8 +1,11 @@
-"""`luotsi status`: what runs, waits, failed and serves, from the ledger."""
+"""`luotsi status`: what runs, waits, failed and serves, from the ledger; what a person should mend comes first."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 from rich.console import Console
@@ -10,11 +13,17 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import select
 
+from dashboard.tags import STANDS, advice
+from ledger import pages_git, pages_tags
 from ledger.in_use import held as held_by_controller
+from ledger.pages_git import RefusedConfig
+from ledger.pages_tags import OpenTag
 from ledger.tables import executions, promotions, repositories, runs, versions
 from luotsi import in_use, installation
 from luotsi.options import json_option, settings_option
 from schemas import moments
+from schemas.values import short
+from schemas.words import branch
 
 RECENT = 15
 
@@ -23,7 +32,7 @@ RECENT = 15
 @settings_option
 @json_option
 def command(settings: Path | None, as_json: bool) -> None:
-    """Show the newest runs, what waits and why, and what serves.
+    """Show what has to be mended and where, the newest runs, what waits and why, and what serves.
 
     luotsi status --json
     """
@@ -37,9 +46,12 @@ def command(settings: Path | None, as_json: bool) -> None:
             name: [dict(row._mapping) for row in connection.execute(query)]
             for name, query in _queries().items()
         }
+        configs = pages_git.refused_configs(connection, RECENT)
+        tags = pages_tags.open_tags(connection, RECENT)
     resting, trouble = in_use.maintenance(opened, held), in_use.trouble(held)
     if as_json:
-        click.echo(json.dumps({**found, "maintenance": resting, "trouble": trouble}, default=_text))
+        facts = {"refused_configs": list(map(asdict, configs)), "open_tags": list(map(asdict, tags))}
+        click.echo(json.dumps({**found, **facts, "maintenance": resting, "trouble": trouble}, default=_text))
         return
     console = Console(highlight=False)
     for said in filter(None, (trouble, in_use.difference(opened, held))):
@@ -48,12 +60,36 @@ def command(settings: Path | None, as_json: bool) -> None:
         console.print(
             f"[bold]Maintenance[/]: {escape(resting)}. What comes in is kept, and nothing new starts."
         )
+    _say_what_to_mend(console, opened.address, configs, tags)
     for title, rows in found.items():
         if rows:
             console.print(f"\n[bold]{title}[/]")
             console.print(_table(rows))
     if not any(found.values()):
         console.print("Nothing has happened yet. Push a commit with a valohai.yaml that has a trigger.")
+
+
+def _say_what_to_mend(
+    console: Console, address: str, configs: Sequence[RefusedConfig], tags: Sequence[OpenTag]
+) -> None:
+    """One line for each, with its commit's page: configs that do not hold, and tags without effect."""
+    if configs or tags:
+        console.print("\n[bold]to mend[/]")
+    for each in configs:
+        place = f"{each.repository}/{each.root}" if each.root else each.repository
+        words = f"{place} at {short(each.sha)} on {branch(each.ref)}: {_sentence(each.summary)}"
+        console.print(escape(f"{words} See {_page(address, each.repository, each.sha)}"), soft_wrap=True)
+    for tag in tags:
+        words = f"{tag.repository}: {tag.name} {STANDS[tag.state]}: {' '.join(filter(None, (_sentence(tag.reason), advice(tag))))}"
+        console.print(escape(f"{words} See {_page(address, tag.repository, tag.sha)}"), soft_wrap=True)
+
+
+def _page(address: str, repository: str, sha: str) -> str:
+    return f"{address}/r/{quote(repository)}/commit/{sha}"
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _queries() -> dict[str, Any]:

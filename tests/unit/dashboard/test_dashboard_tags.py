@@ -50,7 +50,12 @@ def version(house: House, wine: Repository, sha: str, **values: Any) -> str:
             ),
         ),
         ("waiting", "its commit is on no protected branch", "queued wine#prod#1 waits its commit is on no"),
-        ("accepted", "there is no cluster eu", "waits there is no cluster eu. It is served as soon as"),
+        ("accepted", "there is no cluster eu", "waits there is no cluster eu. wine · "),
+        (
+            "accepted",
+            "assign wine: waits until a version is registered there",
+            "registered there. git tag -a wine@v1.0.0",
+        ),
         (None, None, "queued wine#prod#1 waits It is judged in the next turn."),
     ],
 )
@@ -120,3 +125,15 @@ def test_no_table_of_tags_or_promotions_is_read_whole(house: House) -> None:
             steps = [row[3] for row in plan]
             assert not [step for step in steps if step.startswith("SCAN")], (statement, steps)
             assert "USE TEMP B-TREE FOR ORDER BY" not in steps, (statement, steps)
+
+
+def test_a_config_that_does_not_hold_now_is_said_on_the_first_page(house: House, wine: Repository) -> None:
+    problems = [{"path": "valohai.yaml", "line": 7, "message": "no", "severity": "error"}]
+    old = house.rows.commit(wine, "Broken, and mended", 900, "failure", problems)
+    house.rows.commit(wine, "Mended", 800)
+    assert json.loads(house.get("/home.json"))["refused_configs"] == []
+    broken = house.rows.commit(wine, "Rename the step", 700, "failure", problems)
+    page = house.get("/")
+    assert "wine valohai.yaml has 1 problems; the first is on line 7" in said(page)
+    assert f'href="/r/wine/commit/{broken}"' in page
+    assert old not in page
