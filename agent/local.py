@@ -98,14 +98,22 @@ class LocalRun:
         settings: AgentSettings,
         stores: Mapping[str, Store],
         secrets: Mapping[str, str],
+        seconds: float | None = None,
     ) -> None:
-        """`stores`: where inputs and the archive lie. They are only read. Raises `Refused` for a folder in use."""
+        """`stores`: where inputs and the archive lie. They are only read. Raises `Refused` for a folder in use.
+
+        `seconds`: after which the command is stopped as if a person had asked for it; None: never.
+        """
         self.folder = folder
+        self.interrupted = False
+        """Whether `stop` was asked for."""
+        self._seconds = seconds
+        self._timer: threading.Timer | None = None
         self._records: queue.SimpleQueue[LogRecord | None] = queue.SimpleQueue()
         _empty(folder)
         self._kept = KeptFolder(folder, job.attempt)
         own = folder_store.connect("own", {"path": str(folder / OWN / "store")})
-        api = LocalApi(job, stores, own, secrets, self._detail)
+        api = LocalApi(job, stores, own, secrets, self._detail, self._begins)
         self._jobs_api = JobsApi(api, folder / OWN)
         tools = Tools(
             settings=settings,
@@ -119,6 +127,7 @@ class LocalRun:
 
     def stop(self) -> None:
         """End the command; what it made so far stays. May be asked from any thread."""
+        self.interrupted = True
         self._attempt.orders.stop()
 
     def records(self) -> Iterator[LogRecord]:
@@ -143,8 +152,17 @@ class LocalRun:
         try:
             self._attempt.run()
         finally:
+            if self._timer is not None:
+                self._timer.cancel()
             self._jobs_api.close()
             self._records.put(None)
+
+    def _begins(self) -> None:
+        """The command is about to start."""
+        if self._seconds is not None:
+            self._timer = threading.Timer(self._seconds, self._attempt.orders.stop)
+            self._timer.daemon = True
+            self._timer.start()
 
     def _detail(self, text: str) -> None:
         now = moments.to_text(moments.now())
@@ -197,6 +215,7 @@ class LocalApi(Api):
         own: Store,
         secrets: Mapping[str, str],
         say: Callable[[str], None],
+        begins: Callable[[], None],
     ) -> None:
         super().__init__("http://localhost", Secret(""), urllib3.PoolManager())
         self._job = job
@@ -204,6 +223,7 @@ class LocalApi(Api):
         self._own = own
         self._secrets = dict(secrets)
         self._say = say
+        self._begins = begins
 
     def claim(self, attempt: str, request: ClaimRequest) -> Claim:
         """Always won."""
@@ -214,7 +234,8 @@ class LocalApi(Api):
         return RenewAnswer(tuple(Renewed(each, LONG, Order.GO_ON) for each in request.attempts), LONG)
 
     def manifest(self, attempt: str, manifest: Manifest) -> None:
-        """The result says it too."""
+        """The result says it too. Nothing but the start itself comes behind it."""
+        self._begins()
 
     def detail(self, attempt: str, detail: StatusDetail) -> None:
         """Shown between the lines of the log; the log that stays does not have it."""

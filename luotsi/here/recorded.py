@@ -92,6 +92,21 @@ def result_of(found: Recorded, system: Store) -> Result:
         raise Gone(f"the result of #{found.row.number} is not in the store any more ({key})") from error
 
 
+def stopped_after(found: Recorded, old: Result) -> float | None:
+    """Seconds after which its command was stopped by request, which nothing in the job says; None where it ended otherwise.
+
+    Raises `ConfigError` for one that was stopped before its command began.
+    """
+    if old.outcome != "stopped":
+        return None
+    if old.started is None:
+        raise ConfigError(
+            f"#{found.row.number} was stopped before its command began",
+            hint="There is nothing to compare with: luotsi run STEP",
+        )
+    return (moments.from_text(old.finished) - moments.from_text(old.started)).total_seconds()
+
+
 def job_of(found: Recorded) -> Job:
     """The same work again, as an execution of nobody: the image is the very one that it ran in. Raises `Refused`."""
     body: dict[str, Any] = {

@@ -3,8 +3,9 @@
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,17 @@ MOST = 12
 def follow(run: LocalRun, quiet: bool) -> Result:
     """Run it. The command's streams stay apart, and the agent's own words go to stderr; `quiet`: all of it does.
 
-    Ctrl-C ends the command, and what it made by then is kept; a second one at once.
+    Ctrl-C ends the command, and what it made by then is kept. So does a reader that goes away, whose `OSError` is raised.
     """
     with _interrupted(run):
-        for record in run.records():
-            show(record, quiet)
+        records = run.records()
+        try:
+            for record in records:
+                show(record, quiet)
+        except BaseException:
+            run.stop()
+            deque(records, maxlen=0)  # until it has ended
+            raise
     return run.result()
 
 
@@ -98,16 +105,20 @@ def _more(count: int) -> str:
 
 @contextmanager
 def _interrupted(run: LocalRun) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the command instead of this process, which then says what came of it."""
+    """Ctrl-C, SIGTERM and a closed terminal end the command instead of this process, which then says what came of it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def heard(*_: object) -> None:
-        click.secho("· ending the command: SIGTERM, ten seconds, SIGKILL", dim=True, err=True)
+        if not run.interrupted:
+            with suppress(OSError):
+                click.secho("· ending the command: SIGTERM, ten seconds, SIGKILL", dim=True, err=True)
         run.stop()
 
-    before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield
     finally:

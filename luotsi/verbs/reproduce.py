@@ -51,7 +51,8 @@ def command(
         luotsi reproduce 12 --folder again --json
 
     It needs the ledger and the stores, not the repository or its forge. It runs here, with the same archive, parameters,
-    data and image digest, and nothing of it is recorded. Exit code 0: all is the same; 1: something differs.
+    data and image digest, and nothing of it is recorded. Its limits are those that it had; one that was stopped is stopped
+    after the same time. Ctrl-C ends it and keeps its files. Exit code 0: all is the same; 1: something differs.
     """
     if where["docker"] and where["process"]:
         raise ConfigError("--docker and --process are two ways to run it: choose one")
@@ -64,22 +65,35 @@ def command(
         found = recorded.find(connection, number, repository)
     stores = wiring.open_stores(opened)
     old = recorded.result_of(found, stores["system"])
+    seconds = recorded.stopped_after(found, old)
     runtime = _runtime(opened, found, where["docker"], where["process"])
     place = (
         folder.absolute()
         if folder
         else Path(tempfile.mkdtemp(prefix=f"luotsi-reproduce-{found.row.number}-"))
     )
-    run = _prepared(opened, found, runtime, place, stores)
+    run = _prepared(opened, found, runtime, place, stores, seconds)
     new = screen.follow(run, quiet=as_json)
     findings = compare.compare(old, new)
     same = all(finding.same for finding in findings)
-    kept = _keep(place, folder is not None or not same)
+    kept = _keep(place, folder is not None or not same or run.interrupted)
+    note = _note(run, seconds)
     if as_json:
-        click.echo(json.dumps(_json(found, findings, kept, codec.to_json(new)), indent=2))
+        click.echo(json.dumps(_json(found, findings, kept, note, codec.to_json(new)), indent=2))
     else:
-        _say(found, findings, kept)
+        _say(found, findings, kept, note)
     return 0 if same else 1
+
+
+def _note(run: "LocalRun", seconds: float | None) -> str:
+    """What a person must know to read the comparison; "" for nothing."""
+    from agent.core.outcome import duration
+
+    if run.interrupted:
+        return "You ended it: what differs may come of that alone."
+    if seconds is not None:
+        return f"It was stopped after {duration(seconds)}, and so was this one: what it had made by then depends on the machine."
+    return ""
 
 
 def _runtime(opened: Installation, found: "Recorded", docker: bool, process: bool) -> "Runtime":
@@ -94,7 +108,12 @@ def _runtime(opened: Installation, found: "Recorded", docker: bool, process: boo
 
 
 def _prepared(
-    opened: Installation, found: "Recorded", runtime: "Runtime", place: Path, stores: Any
+    opened: Installation,
+    found: "Recorded",
+    runtime: "Runtime",
+    place: Path,
+    stores: Any,
+    seconds: float | None,
 ) -> "LocalRun":
     from agent import local
     from luotsi.here import recorded
@@ -108,7 +127,8 @@ def _prepared(
         input_folders=known.folders,
         input_buckets=known.buckets,
     )
-    return local.LocalRun(place, job, runtime, settings, stores, known.secrets_of(job.variable_groups))
+    secrets = known.secrets_of(job.variable_groups)
+    return local.LocalRun(place, job, runtime, settings, stores, secrets, seconds)
 
 
 def _keep(place: Path, wanted: bool) -> Path | None:
@@ -120,7 +140,7 @@ def _keep(place: Path, wanted: bool) -> Path | None:
     return place if wanted or place.exists() else None
 
 
-def _say(found: "Recorded", findings: "tuple[Finding, ...]", kept: Path | None) -> None:
+def _say(found: "Recorded", findings: "tuple[Finding, ...]", kept: Path | None, note: str) -> None:
     from luotsi.here import compare
 
     row = found.row
@@ -139,18 +159,21 @@ def _say(found: "Recorded", findings: "tuple[Finding, ...]", kept: Path | None) 
     )
     for same, words in compare.in_words(findings):
         click.echo(f"  {'=' if same else click.style('≠', fg='red', bold=True)} {words}")
+    if note:
+        click.echo(f"  {note}")
     if kept:
         click.echo(f"\n{kept}")
 
 
 def _json(
-    found: "Recorded", findings: "tuple[Finding, ...]", kept: Path | None, result: Any
+    found: "Recorded", findings: "tuple[Finding, ...]", kept: Path | None, note: str, result: Any
 ) -> dict[str, Any]:
     return {
         "execution": found.row.id,
         "number": found.row.number,
         "repository": found.repository,
         "same": all(finding.same for finding in findings),
+        "note": note,
         "findings": [asdict(finding) for finding in findings],
         "folder": str(kept) if kept else None,
         "result": result,

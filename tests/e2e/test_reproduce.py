@@ -1,7 +1,11 @@
 """`luotsi reproduce`: an execution of a real installation again, when its repository is gone and nothing runs any more."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +37,23 @@ CONFIG = """\
       - 'echo ''{"chance": "''$(cat $VH_OUTPUTS_DIR/chance.txt)''"}'''
     inputs: [{name: model}]
 - step: {name: fail, image: none, command: "echo on purpose && exit 4"}
+- step:
+    name: forever
+    image: none
+    command: ["echo kept > $VH_OUTPUTS_DIR/kept", sleep 300]
+- step:
+    name: once
+    image: none
+    command: ["echo ready", 'if [ -e "$MARK" ]; then sleep 300; fi']
+    environment-variables: [{name: MARK, default: "@MARK@"}]
 - pipeline:
     name: both
     nodes: [{name: train, type: execution, step: train}, {name: measure, type: execution, step: measure}]
     edges: [[train.output.model.txt, measure.input.model]]
 - trigger: {name: both, when: {push: {branches: [main]}}, run: {pipeline: both}}
 - trigger: {name: fail, when: {push: {branches: [main]}}, run: {step: fail}}
+- trigger: {name: forever, when: {push: {branches: [main]}}, run: {step: forever}}
+- trigger: {name: once, when: {push: {branches: [main]}}, run: {step: once}}
 """
 SETTINGS: dict[str, Any] = {
     "variable-groups": {"hub": {"variables": {}, "secrets": {"TOKEN": "a-long-secret"}}}
@@ -47,12 +62,17 @@ SETTINGS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The workspace of an installation that ran three executions, has ended, and whose repository is gone."""
+    """The workspace of an installation that ran five executions, has ended, and whose repository is gone."""
     folder = tmp_path_factory.mktemp("past")
     with house(folder, {"kind": "process", "unsafe": True}, True, **SETTINGS) as made:
-        made.person.commit({"valohai.yaml": CONFIG, "train.txt": "weights\n"}, "Train")
+        config = CONFIG.replace("@MARK@", str(folder / "mark"))
+        made.person.commit({"valohai.yaml": config, "train.txt": "weights\n"}, "Train")
         made.person.push()
-        process.until(lambda: _ended(made) == 3, 120.0, "three executions")
+        process.until(lambda: any((folder / "agent").rglob("kept")), 120.0, "the endless execution runs")
+        number = _numbers(folder)["forever"].removeprefix("#")
+        with pytest.raises(SystemExit, match="0"):
+            cli.main(["cancel", number, "--settings", str(folder / "luotsi.yaml")])
+        process.until(lambda: _ended(made) == 5, 120.0, "five executions")
     for gone in ("repositories", "clone", "mirrors"):
         shutil.rmtree(folder / gone)
     return folder
@@ -66,6 +86,10 @@ def _ended(made: House) -> int:
 
 @pytest.fixture
 def numbers(past: Path) -> dict[str, str]:
+    return _numbers(past)
+
+
+def _numbers(past: Path) -> dict[str, str]:
     """Step -> the number that people see."""
     from luotsi import installation, wiring
 
@@ -122,6 +146,37 @@ def test_a_failure_that_fails_again_is_the_same(
     code, out, _ = reproduce(capsys, past, numbers["fail"].removeprefix("#"))
     assert code == 0
     assert "  = outcome   error with exit code 4\n" in out
+
+
+def test_one_that_was_stopped_is_stopped_after_the_same_time(
+    past: Path, numbers: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = reproduce(capsys, past, numbers["forever"])
+    assert code == 0, out + err
+    assert "  = outcome   stopped with exit code 143\n" in out
+    assert "  = output    kept\n" in out
+    assert "It was stopped after " in out
+
+
+def test_interrupting_ends_it_and_says_what_differs(past: Path, numbers: dict[str, str]) -> None:
+    (past / "mark").touch()
+    command = [sys.executable, "-m", "luotsi", "reproduce", numbers["once"], "--settings", "luotsi.yaml"]
+    with subprocess.Popen(
+        command, cwd=past, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    ) as again:  # fmt: skip
+        assert again.stdout is not None
+        assert any(line == "ready\n" for line in again.stdout)
+        again.send_signal(signal.SIGINT)
+        rest = again.stdout.read()
+    assert again.returncode == 1
+    assert "ending the command" in rest
+    assert "≠ outcome   complete → stopped with exit code 143" in rest
+    assert "You ended it: what differs may come of that alone." in rest
+    folder = Path(rest.splitlines()[-1])
+    assert "\nready\n" in (folder / "logs" / "log.txt").read_text()
+    assert process.processes_in(folder) == []
+    shutil.rmtree(folder)
 
 
 def test_data_that_is_not_what_it_was_is_refused(

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tests.parts import ports
@@ -46,6 +47,16 @@ def until(
             last = error
         time.sleep(pace)
     raise TimeoutError(f"{what} was not ready after {seconds:g} s{f': {last}' if last else ''}")
+
+
+def processes_in(folder: str | Path) -> list[int]:
+    """The processes whose working directory is there or below."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit() and (entry / "cwd").readlink().is_relative_to(folder):
+                found.append(int(entry.name))
+    return found
 
 
 class Child:

@@ -17,7 +17,7 @@ from schemas import codec
 from schemas.errors import ConfigError
 from schemas.messages.result import Result
 from tests.builders.git_repository import GitRepository
-from tests.parts.process import until
+from tests.parts.process import processes_in, until
 
 CONFIG = """\
 - step:
@@ -269,19 +269,7 @@ def test_interrupting_ends_the_command_and_keeps_its_files(repository: GitReposi
     assert said["result"]["outcome"] == "stopped"
     assert "ending the command" in rest
     assert Path(said["folder"], "outputs", "kept").read_text() == "kept\n"
-    until(lambda: not _processes_of(said["folder"]), what="the command has ended")
-
-
-def _processes_of(folder: str) -> list[str]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if str((entry / "cwd").readlink()).startswith(folder):
-                    found.append(entry.name)
-            except OSError:
-                continue
-    return found
+    until(lambda: not processes_in(said["folder"]), what="the command has ended")
 
 
 @pytest.mark.parametrize(
