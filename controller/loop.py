@@ -27,7 +27,7 @@ from controller.running import advance
 from controller.serving import deploying, promotions, serve
 from controller.triggering import concurrency, decide, schedules
 from controller.watching import judge, observe
-from ledger import agents, attempts, deployments, registry, repositories
+from ledger import agents, attempts, deployments, in_use, registry, repositories
 from queues import wake
 from schemas.errors import ConfigError, LuotsiError
 
@@ -170,6 +170,37 @@ def _begin(ports: Ports, newer: Newer | None) -> None:
         raise
 
 
+@dataclass(slots=True)
+class FileEvents:
+    """Of which repositories file events are heard, and what was said of those whose events the kernel refuses."""
+
+    watcher: watch.RefWatch
+    said: str | None = None
+
+    def follow(self, ports: Ports) -> None:
+        """Watch what the settings name, and say where that cannot be: then the clock alone says when to look."""
+        for watched in ports.settings.repositories:
+            self.watcher.add(watched.name, watched.address)
+        trouble = self.watcher.trouble
+        if trouble == self.said:
+            return
+        if trouble:
+            log.warning("file events are refused", reason=trouble)
+        try:
+            with ports.ledger.write() as connection:
+                in_use.hold_deaf(connection, trouble, ports.clock())
+        except (LuotsiError, SQLAlchemyError) as error:
+            log.error("the ledger cannot be told which file events are heard", reason=str(error))
+            return
+        self.said = trouble
+
+    def change(self, old: Ports, new: Ports) -> None:
+        """The settings name other repositories."""
+        kept = {one.name for one in new.settings.repositories}
+        for gone in {one.name for one in old.settings.repositories} - kept:
+            self.watcher.remove(gone)
+
+
 def run(ports: Ports, newer: Newer | None = None) -> None:
     """Take turns until `ports.stopping` is set, each with the settings as `newer` has them by then."""
     _begin(ports, newer)
@@ -179,7 +210,7 @@ def run(ports: Ports, newer: Newer | None = None) -> None:
         hints.add(name)
         wake.wake(ports.redis)
 
-    watcher = watch.RefWatch(on_file_event)
+    files = FileEvents(watch.RefWatch(on_file_event))
     talk = forge_talk.Talk(ports, on_file_event)
     talk.start()
     log.info("watching", repositories=[watched.name for watched in ports.settings.repositories])
@@ -188,14 +219,10 @@ def run(ports: Ports, newer: Newer | None = None) -> None:
     try:
         while not ports.stopping.is_set():
             if change is not None and (fresh := change.take(ports)) is not None:
-                for gone in {one.name for one in ports.settings.repositories}.difference(
-                    one.name for one in fresh.settings.repositories
-                ):
-                    watcher.remove(gone)
+                files.change(ports, fresh)
                 ports = fresh
                 talk.use(ports)
-            for watched in ports.settings.repositories:
-                watcher.add(watched.name, watched.address)
+            files.follow(ports)
             pending |= hints.take()
             try:
                 taken = act(ports, pending)
@@ -213,7 +240,7 @@ def run(ports: Ports, newer: Newer | None = None) -> None:
             if wake.wait(ports.redis, pause, stop=ports.stopping):
                 talk.wake()
     finally:
-        watcher.stop()
+        files.watcher.stop()
         talk.stop()
 
 

@@ -36,6 +36,11 @@ def trouble(held: InUse | None) -> str:
     return f"The controller does not use luotsi.yaml as it stands, and no change of it: {held.trouble}"
 
 
+def deaf(held: InUse | None) -> str:
+    """Why no file events are heard of some repositories, as a sentence; empty where they are."""
+    return held.deaf if held is not None else ""
+
+
 def maintenance(opened: Installation, held: InUse | None) -> str:
     """Why nothing new starts. The file alone is asked where no controller ever ran."""
     return held.maintenance if held is not None else str(opened.settings.get("maintenance", default=""))

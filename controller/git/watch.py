@@ -3,22 +3,48 @@
 An event is a hint and nothing more: it may come twice, or be lost, and the next poll sees the same.
 """
 
+import errno
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver, ObservedWatch
+from watchdog.observers.inotify_c import (
+    CallbackId,
+    InotifyConstants,
+    InotifyEvent,
+    InotifyFD,
+    Mask,
+    WatchDescriptor,
+)
 
 from controller.git import address as addresses
 from controller.git.listing import git_folder
 
-_TOP = ("HEAD", "packed-refs")
-_TELLING = ("created", "modified", "moved", "deleted")
+AGAIN = 60.0
+"""Seconds after which the kernel is asked again for watches that it refused."""
+FOLDERS = 1000
+"""Folders of one repository that are watched. What moves in others is seen by the next poll."""
+
+_TELLING = (b"HEAD", b"packed-refs")
+_MIRRORED = (b"heads", b"tags")
+# All that moves a ref, and nothing that only reads one: looks read them all the time.
+_MASK = Mask(
+    InotifyConstants.IN_CREATE
+    | InotifyConstants.IN_CLOSE_WRITE
+    | InotifyConstants.IN_MOVE
+    | InotifyConstants.IN_DELETE
+    | InotifyConstants.IN_ONLYDIR
+    | InotifyConstants.IN_DONT_FOLLOW
+)
+_LIMITS = {
+    errno.ENOSPC: "raise fs.inotify.max_user_watches (sysctl)",
+    errno.EMFILE: "raise fs.inotify.max_user_instances (sysctl), or the limit of open files (ulimit -n)",
+    errno.ENFILE: "raise fs.file-max (sysctl)",
+    errno.ENOMEM: "it has no memory for them",
+}
 
 
 def due(repositories: Mapping[str, datetime | None], now: datetime, interval: timedelta) -> list[str]:
@@ -34,127 +60,233 @@ def due(repositories: Mapping[str, datetime | None], now: datetime, interval: ti
     return [name for _, name in sorted(waiting)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Watched:
-    """A repository's folder, which inode its refs were, and what is observed of it."""
-
-    folder: Path
-    identity: tuple[int, int]
-    watches: tuple[ObservedWatch, ...]
-
-
 class RefWatch:
     """Calls `callback(name)` soon after a ref of a watched repository changed; many changes at once make one call.
 
-    The callback runs in a thread of its own and must not raise. No call comes after `stop` has returned, which is not
-    to be called from the callback. The rest is for one thread.
+    One inotify descriptor and two threads serve all repositories. The callback runs in one of them and must not raise. No
+    call comes after `stop` has returned, which is not to be called from the callback. The rest is for one thread.
+    `events` makes the descriptor when the first local repository is added.
     """
 
-    def __init__(self, callback: Callable[[str], None], debounce: float = 0.02) -> None:
-        self._callback = callback
-        self._debounce = debounce
-        self._lock = threading.Lock()
-        self._watched: dict[str, _Watched] = {}
-        self._pending: dict[str, threading.Timer] = {}
-        self._alive: set[threading.Timer] = set()
-        self._stopped = False
-        self._observer: BaseObserver = Observer()
-        self._observer.start()
+    def __init__(
+        self,
+        callback: Callable[[str], None],
+        debounce: float = 0.02,
+        events: Callable[[], InotifyFD] = InotifyFD,
+        again: float = AGAIN,
+    ) -> None:
+        self._callback, self._debounce, self._again = callback, debounce, again
+        self._make = events
+        self._events: InotifyFD | None = None
+        self._heard: dict[str, _Heard] = {}
+        self._made = 0
+        self._refused: set[str] = set()
+        self._limit, self._asked = "", 0.0
+        self._news = threading.Condition()
+        self._pending: dict[str, None] = {}
+        self._stopping = threading.Event()
+        self._caller = threading.Thread(target=self._call, name="ref-watch", daemon=True)
+        self._caller.start()
 
     def add(self, name: str, address: str) -> bool:
         """Watch a repository; True when its changes are going to be heard, False when it has to be polled.
 
-        That is so for one that is not on this machine or not there, and when the system allows no more watches. Called
-        again it costs little, and watches anew a repository that was removed and made again.
+        That is so for one that is not on this machine or not there, and when the system allows no more watches (`trouble`).
+        Called again it costs little, and watches anew a repository that was removed and made again.
         """
+        known = self._heard.get(name)
+        if known is not None and known.is_whole(address):
+            return True
+        if name in self._refused and not self._may_ask():
+            return False
+        self.remove(name)
         local = addresses.folder(address)
         folder = git_folder(local) if local is not None else None
-        known = self._watched.get(name)
-        if known is not None and (known.folder, known.identity) == (folder, _identity(known.folder)):
-            return True
-        self.remove(name)
-        return folder is not None and self._observe(name, folder)
+        return folder is not None and self._observe(name, address, folder)
 
     def remove(self, name: str) -> None:
         """Watch a repository no longer. Without effect for one that is not watched."""
-        known = self._watched.pop(name, None)
+        self._refused.discard(name)
+        known = self._heard.pop(name, None)
         if known is not None:
-            self._unschedule(known.watches)
+            known.end()
+
+    @property
+    def trouble(self) -> str:
+        """A sentence where the kernel refuses watches, and what would help; else empty."""
+        if not self._refused:
+            return ""
+        count = len(self._refused)
+        which = "1 repository" if count == 1 else f"{count} repositories"
+        return (
+            f"The kernel allows no more file events, so that {which} on this machine can only be polled,"
+            f" every `poll-interval`: {self._limit}."
+        )
 
     def stop(self) -> None:
         """End all watching, and wait until the last call has returned."""
-        with self._lock:
-            self._stopped = True
-            timers = list(self._alive)
-        for timer in timers:
-            timer.cancel()
-            timer.join()
-        self._observer.stop()
-        self._observer.join()
+        self._stopping.set()
+        with self._news:
+            self._news.notify()
+        self._caller.join()
+        if self._events is not None:
+            self._events.stop()
+            self._events.join()
 
-    def _observe(self, name: str, folder: Path) -> bool:
-        handler = _Handler(folder, lambda: self._changed(name))
-        watches: list[ObservedWatch] = []
-        try:
-            for place, recursive in ((folder / "refs", True), (folder, False)):
-                watches.append(self._observer.schedule(handler, str(place), recursive=recursive))
-        except OSError:
-            self._unschedule(watches)
+    def _may_ask(self) -> bool:
+        """Refusing one, the kernel would refuse the others, too: they are not asked for one by one in each turn."""
+        return not self._limit or time.monotonic() - self._asked >= self._again
+
+    def _observe(self, name: str, address: str, folder: Path) -> bool:
+        if not self._may_ask():
+            self._refused.add(name)
             return False
-        self._watched[name] = _Watched(folder, _identity(folder), tuple(watches))
+        try:
+            if self._events is None:
+                events = self._make()
+                events.start()
+                self._events = events
+            self._made += 1
+            heard = _Heard(self._events, CallbackId(self._made), address, folder, lambda: self._changed(name))
+            heard.begin()
+        except OSError as error:
+            if error.errno in _LIMITS:
+                self._limit, self._asked = _LIMITS[error.errno], time.monotonic()
+                self._refused.add(name)
+            return False
+        self._limit = ""
+        self._heard[name] = heard
         return True
 
-    def _unschedule(self, watches: Iterable[ObservedWatch]) -> None:
-        for watch in watches:
-            try:
-                self._observer.unschedule(watch)
-            except KeyError:
-                pass  # a watch whose folder is gone has ended by itself
-
     def _changed(self, name: str) -> None:
+        with self._news:
+            self._pending[name] = None
+            self._news.notify()
+
+    def _call(self) -> None:
+        while not self._stopping.is_set():
+            with self._news:
+                while not self._pending and not self._stopping.is_set():
+                    self._news.wait()
+            self._stopping.wait(self._debounce)
+            with self._news:
+                names, self._pending = self._pending, {}
+            for name in names:  # from here on, a change needs another call
+                if self._stopping.is_set():
+                    return
+                self._callback(name)
+
+
+class _Heard:
+    """The watches of one repository: its folder, `refs`, and every folder below its branches and tags.
+
+    Notes are not among them: they are Luotsi's own. The `on_` methods are for the thread that reads the events.
+    """
+
+    def __init__(
+        self, events: InotifyFD, id: CallbackId, address: str, folder: Path, changed: Callable[[], None]
+    ) -> None:
+        self._events, self._id, self._address, self._changed = events, id, address, changed
+        self._top = os.fsencode(folder)
+        self._refs = os.path.join(self._top, b"refs")  # noqa: PTH118 - paths of bytes
+        self._identity = _identity(self._refs)
+        self._lock = threading.Lock()
+        self._folders: dict[WatchDescriptor, bytes] = {}
+        self._broken = False
+
+    def begin(self) -> None:
+        """Watch it. Raises `OSError`, and watches nothing, where the kernel refuses."""
+        try:
+            with self._lock:
+                self._follow([self._top, self._refs])
+                self._follow(_mirrored(self._refs))
+        except OSError:
+            self.end()
+            raise
+
+    def end(self) -> None:
+        """Watch it no longer."""
         with self._lock:
-            if self._stopped or name in self._pending:
+            watches, self._folders = list(self._folders), {}
+        self._events.remove_callbacks([(watch, self._id) for watch in watches])
+
+    def is_whole(self, address: str) -> bool:
+        """Whether what is watched is what lies at the address: not the remains of a repository that was made again."""
+        return not self._broken and address == self._address and _identity(self._refs) == self._identity
+
+    def on_event(self, event: InotifyEvent) -> None:
+        with self._lock:
+            folder = self._folders.get(event.wd)
+            if folder is None or not self._tells(folder, event):
                 return
-            timer = threading.Timer(self._debounce, self._call, (name,))
-            timer.daemon = True
-            self._pending[name] = timer
-            self._alive.add(timer)
-            timer.start()
+            if event.is_directory and (event.is_create or event.is_moved_to):
+                self._follow_late(_below(os.path.join(folder, event.name)))  # noqa: PTH118 - the same
+        self._changed()
 
-    def _call(self, name: str) -> None:
+    def on_watch_deleted(self, wd: WatchDescriptor) -> None:
         with self._lock:
-            timer = self._pending.pop(name)  # from here on, a change needs another call
-            stopped = self._stopped
-        if not stopped:
-            self._callback(name)
+            self._folders.pop(wd, None)
+
+    def on_queue_overflow(self) -> None:
+        """Events were lost, and among them may have been any."""
         with self._lock:
-            self._alive.discard(timer)
+            self._follow_late(_mirrored(self._refs))
+        self._changed()
+
+    def _tells(self, folder: bytes, event: InotifyEvent) -> bool:
+        if folder == self._top:
+            return event.name in _TELLING
+        if folder == self._refs:
+            return event.name in _MIRRORED
+        return not event.name.endswith(b".lock")
+
+    def _follow_late(self, folders: Iterator[bytes]) -> None:
+        try:
+            self._follow(folders)
+        except OSError:
+            self._broken = True  # the next `add` begins anew, and says what is wrong
+
+    def _follow(self, folders: Iterator[bytes] | list[bytes]) -> None:
+        known = set(self._folders.values())
+        for folder in folders:
+            if folder in known:
+                continue
+            if len(known) >= FOLDERS:
+                return
+            try:
+                watch = self._events.add_callback(folder, _MASK, self, self._id)
+            except FileNotFoundError:
+                if folder in (self._top, self._refs):
+                    raise
+                continue  # git removes folders that became empty
+            known.add(folder)
+            self._folders[watch] = folder
+            if watch == -1:  # what watchdog makes of a folder that may not be read
+                raise PermissionError(errno.EACCES, "not readable", folder)
 
 
-def _identity(folder: Path) -> tuple[int, int]:
+def _mirrored(refs: bytes) -> Iterator[bytes]:
+    for name in _MIRRORED:
+        yield from _below(os.path.join(refs, name))  # noqa: PTH118 - paths of bytes
+
+
+def _below(top: bytes) -> Iterator[bytes]:
+    """The folder and all below it. Each is given before it is read: what is made meanwhile is read, or makes an event."""
+    left = [top]
+    while left:
+        folder = left.pop()
+        yield folder
+        try:
+            with os.scandir(folder) as entries:
+                left += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+
+
+def _identity(refs: bytes) -> tuple[int, int]:
     """Which folder of refs it is; (0, 0) if there is none."""
     try:
-        found = (folder / "refs").stat()
+        found = os.stat(refs)  # noqa: PTH116 - a path of bytes, asked for each repository in each turn
     except OSError:
         return 0, 0
     return found.st_dev, found.st_ino
-
-
-class _Handler(FileSystemEventHandler):
-    """Lets through what may have moved a ref: not lock files, not objects, and not notes, which are Luotsi's own."""
-
-    def __init__(self, folder: Path, changed: Callable[[], None]) -> None:
-        self._folder = os.fsencode(folder)
-        self._changed = changed
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        paths = (os.fsencode(event.src_path), os.fsencode(event.dest_path))
-        if event.event_type in _TELLING and any(self._tells(path) for path in paths):
-            self._changed()
-
-    def _tells(self, path: bytes) -> bool:
-        place = path.removeprefix(self._folder).lstrip(b"/")
-        if not path.startswith(self._folder) or place.endswith(b".lock"):
-            return False
-        in_refs = place == b"refs" or place.startswith(b"refs/")
-        return place.decode(errors="replace") in _TOP or (in_refs and not place.startswith(b"refs/notes"))

@@ -127,8 +127,8 @@ inbox = Table(
 settings_in_use = Table(
     "settings_in_use",
     metadata,
-    Column("process", String(40), primary_key=True),  # controller
-    Column("trouble", Text, nullable=False, default=""),  # why luotsi.yaml, as it stands, is not in use
+    Column("process", String(40), primary_key=True),  # controller, or its file events
+    Column("trouble", Text, nullable=False, default=""),  # why luotsi.yaml is not in use, or no events are heard
     Column("maintenance", Text, nullable=False, default=""),  # why nothing new starts
     moment("written_at"),
 )

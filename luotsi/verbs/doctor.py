@@ -71,6 +71,8 @@ def examine(settings: Path | None) -> Iterator[Finding]:
         yield Finding("maintenance", "missing", f"{reason}: what comes in is kept, and nothing new starts")
     if difference := in_use.difference(opened, held):
         yield Finding("maintenance", "missing", difference)
+    if deaf := in_use.deaf(held):
+        yield Finding("file events", "missing", deaf)
     yield from _runtimes(opened)
     yield from (_tried(what, attempt) for what, attempt in _attempts(opened))
     yield from _at_forges(opened)

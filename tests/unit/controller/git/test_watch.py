@@ -1,18 +1,26 @@
 """File events of local repositories reach the callback; everything else is left to polling."""
 
+import errno
+import os
 import queue
+import resource
 import shutil
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from watchdog.observers.inotify_c import InotifyFD
 
 from controller.git.listing import git_folder
-from controller.git.watch import RefWatch, due
+from controller.git.watch import FOLDERS, RefWatch, due
+from tests.builders import many_repositories
 from tests.builders.git_repository import GitRepository
+from tests.fakes.scarce_inotify import ScarceInotify
 from tests.parts.git import Git
-from tests.parts.process import PATIENCE
+from tests.parts.process import PATIENCE, until
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -186,3 +194,86 @@ def test_due_are_those_that_waited_long_enough_longest_first() -> None:
     assert due(looked, NOW, MINUTE) == ["never", "long", "just", "future"]
     assert due({}, NOW, MINUTE) == []
     assert due(looked, NOW, timedelta(0)) == ["never", "long", "just", "almost", "now", "future"]
+
+
+def test_many_repositories_take_one_descriptor_and_two_threads(calls: Calls, tmp_path: Path) -> None:
+    places = many_repositories.make(tmp_path, 50)
+    before = threading.active_count()
+    assert all(calls.watch.add(place.name, str(place)) for place in places)
+    assert threading.active_count() <= before + 1
+    many_repositories.change(places, 1)
+    heard = {calls.next() for _ in places}
+    assert heard == {place.name for place in places}
+    assert threading.active_count() <= before + 1
+
+
+def test_branches_in_more_folders_than_are_watched_harm_nothing(work: GitRepository, calls: Calls) -> None:
+    head = work.commit()
+    lines = "".join(f"create refs/heads/f{number}/b {head}\n" for number in range(FOLDERS))
+    work.git("update-ref", "--stdin", stdin=lines.encode())
+    assert calls.watch.add("wine", str(work.path))
+    work.git("update-ref", "HEAD", work.commit())
+    assert calls.next() == "wine"
+
+
+@contextmanager
+def scarce(left: int) -> Iterator[tuple[RefWatch, ScarceInotify]]:
+    kernel = ScarceInotify(left)
+    watch = RefWatch(lambda name: None, events=lambda: kernel, again=0.0)
+    yield watch, kernel
+    watch.stop()
+
+
+def test_watches_that_the_kernel_refuses_are_said_in_one_sentence_and_asked_for_again(tmp_path: Path) -> None:
+    places = many_repositories.make(tmp_path, 3)
+    with scarce(left=7) as (watch, kernel):  # each takes five
+        assert [watch.add(place.name, str(place)) for place in places] == [True, False, False]
+        assert watch.trouble == (
+            "The kernel allows no more file events, so that 2 repositories on this machine can only be polled,"
+            " every `poll-interval`: raise fs.inotify.max_user_watches (sysctl)."
+        )
+        kernel.left = 100
+        assert [watch.add(place.name, str(place)) for place in places] == [True, True, True]
+        assert watch.trouble == ""
+
+
+def test_a_refusal_while_it_goes_on_is_found_by_the_next_add(work: GitRepository) -> None:
+    head = work.commit()
+    with scarce(left=4) as (watch, _):  # the folder, refs, heads, tags
+        assert watch.add("wine", str(work.path))
+        work.git("update-ref", "refs/heads/in/a/folder", head)
+        until(lambda: not watch.add("wine", str(work.path)), what="the folder that cannot be watched")
+        assert "1 repository on this machine" in watch.trouble
+        watch.remove("wine")
+        assert watch.trouble == ""
+
+
+def test_the_kernel_is_not_asked_in_each_turn(tmp_path: Path) -> None:
+    places = many_repositories.make(tmp_path, 3)
+    asked: list[str] = []
+
+    def none() -> InotifyFD:
+        asked.append("once")
+        raise OSError(errno.EMFILE, "inotify instance limit reached")
+
+    watch = RefWatch(lambda name: None, events=none)
+    for _ in range(3):
+        assert not any(watch.add(place.name, str(place)) for place in places)
+    watch.stop()
+    assert asked == ["once"]
+    assert "3 repositories" in watch.trouble
+    assert "fs.inotify.max_user_instances" in watch.trouble
+
+
+def test_a_process_without_a_descriptor_left_polls(bare: GitRepository) -> None:
+    watch = RefWatch(lambda name: None)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        assert not watch.add("wine", str(bare.path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert "limit of open files" in watch.trouble
+    watch.stop()
