@@ -41,28 +41,34 @@ def ask(api: ForgeApi, watched: Watched) -> Shown:
     return Shown(seen, api.check_rights(seen.name))
 
 
-def refuse_twin(opened: Installation, watched: Watched, api: ForgeApi, seen: RepositorySeen) -> None:
-    """Raise `ConfigError` where another entry leads to the repository `seen`: it was renamed there, or has an alias.
+def twin(opened: Installation, watched: Watched, api: ForgeApi, seen: RepositorySeen) -> Watched | None:
+    """Another entry that leads to the repository `seen`, too: it was renamed there, or has an alias.
 
     The ledger knows the ids of those that were looked at; for the others the forge is asked.
     """
-    known = _known(opened)
+    there = known(opened)
     for other in opened.repositories():
         if other.name == watched.name or other.forge != watched.forge:
             continue
-        row = known.get(addresses.spelling(other.address))
+        row = there.get(addresses.spelling(other.address))
         id = row.forge_id if row is not None and row.forge == other.forge else None
-        if seen.id != (id or _id(api, other)):
-            continue
-        moved = other.slug.lower() != seen.name.lower()
-        change = (
-            f"Change the address of {other.name} to {addresses.shown(watched.address)}: its history goes on."
-        )
-        raise ConfigError(
-            f"this repository is watched already, as {other.name}"
-            + (f": {watched.forge} calls {other.slug} {seen.name} now" if moved else ""),
-            hint=change if moved else f"It gets another name with `luotsi repo rename {other.name} NEW`.",
-        )
+        if seen.id == (id or _id(api, other)):
+            return other
+    return None
+
+
+def refuse_twin(opened: Installation, watched: Watched, api: ForgeApi, seen: RepositorySeen) -> None:
+    """Raise `ConfigError` where another entry leads to the repository `seen`."""
+    other = twin(opened, watched, api, seen)
+    if other is None:
+        return
+    moved = other.slug.lower() != seen.name.lower()
+    change = f"Change the address of {other.name} to {addresses.shown(watched.address)}: its history goes on."
+    raise ConfigError(
+        f"this repository is watched already, as {other.name}"
+        + (f": {watched.forge} calls {other.slug} {seen.name} now" if moved else ""),
+        hint=change if moved else f"It gets another name with `luotsi repo rename {other.name} NEW`.",
+    )
 
 
 def rows(ledger: Ledger | None) -> dict[str, RepositoryRow]:
@@ -73,8 +79,8 @@ def rows(ledger: Ledger | None) -> dict[str, RepositoryRow]:
         return {addresses.spelling(row.address): row for row in repositories.watched(connection)}
 
 
-def _known(opened: Installation) -> dict[str, RepositoryRow]:
-    """The same; nothing where the ledger cannot be asked."""
+def known(opened: Installation) -> dict[str, RepositoryRow]:
+    """What `rows` knows; nothing where the ledger cannot be asked."""
     from luotsi import wiring
 
     try:

@@ -21,6 +21,7 @@ BEFORE = "post-receive-before-luotsi"
 SECONDS = 20
 _BLOCK = 64
 """Bytes of a block of SHA-256."""
+_CALLS = re.compile(r'^url = "([^"]*)"$', re.MULTILINE)
 
 _SCRIPT = """\
 #!/bin/sh
@@ -118,16 +119,37 @@ def install(repository: Path, text: str, chain: bool) -> Installed:
     return Installed(place, "kept" if there == text else "repaired" if ours else "created", before.exists())
 
 
-def uninstall(repository: Path) -> bool:
-    """Take our hook out again, and put back what was there before; False where there is none of ours."""
+def called(repository: Path) -> str:
+    """The address that our hook in a repository of this machine calls; empty where there is none of ours.
+
+    Raises `Stalled` where nobody can tell.
+    """
+    if not repository.exists():
+        return ""
+    place = hooks.folder(repository) / "post-receive"
+    try:
+        there = place.read_text(encoding="utf-8", errors="replace") if place.exists() else ""
+    except OSError as error:
+        raise Stalled(
+            f"{place} cannot be read: {error.strerror}", hint="Look at it as the owner of the repository."
+        ) from error
+    found = _CALLS.search(there) if MARK in there else None
+    return found[1] if found else ""
+
+
+def uninstall(repository: Path) -> None:
+    """Take our hook out again, and put back what was there before. Raises `Stalled` where that cannot be done."""
     folder = hooks.folder(repository)
     place, before = folder / "post-receive", folder / BEFORE
-    if not place.is_file() or MARK not in place.read_text(encoding="utf-8", errors="replace"):
-        return False
-    place.unlink()
-    if before.exists():
-        before.rename(place)
-    return True
+    try:
+        if before.exists():
+            before.replace(place)
+        else:
+            place.unlink(missing_ok=True)
+    except OSError as error:
+        raise Stalled(
+            f"{place} cannot be changed: {error.strerror}", hint="Delete it as the owner of the repository."
+        ) from error
 
 
 def _write(place: Path, text: str) -> None:

@@ -7,52 +7,39 @@ address (`ledger/repositories.py: ensure`).
 from dataclasses import dataclass
 
 from controller.git import address as addresses
-from controller.ports import Watched
 from ledger.repositories import BARE
+from luotsi import installation
 from luotsi.installation import Installation
-from luotsi.repos import editing, hook_script
-from schemas.errors import ConfigError, LuotsiError
+from luotsi.repos import editing, hooking, naming
+from schemas.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What was done, in sentences."""
+    """What was done, in sentences. `hook`: what became of a removed repository's hook (`hooking.Parted`)."""
 
     name: str
     words: tuple[str, ...]
+    hook: str = ""
 
 
-def find(opened: Installation, name: str) -> Watched:
-    """A repository of the settings. Raises `ConfigError`."""
-    found = next((one for one in opened.repositories() if one.name == name), None)
-    if found is None:
-        names = ", ".join(one.name for one in opened.repositories())
-        raise ConfigError(
-            f"no repository {name} is watched", hint=f"These are: {names}." if names else "None is watched."
-        )
-    return found
-
-
-def remove(opened: Installation, name: str) -> Done:
-    """Take a repository out of the settings. Raises `ConfigError`."""
-    watched = find(opened, name)
+def remove(opened: Installation, name: str, keep_hook: bool = False) -> Done:
+    """Take a repository out of the settings, then its hook away. Raises `ConfigError`; about the hook, nothing."""
+    watched = naming.find(opened, name)
     editing.change(opened.settings.file, lambda text: editing.remove(text, name), lambda _: None)
     words = [
         f"{name} ({addresses.shown(watched.address)}) is watched no longer.",
         "What happened stays in the ledger and the stores. What serves of it goes on serving.",
     ]
-    if watched.forge != BARE:
-        words.append(
-            f"Our hook at {watched.forge} stays: remove it there, if {watched.slug} has one of its own."
-        )
-    elif _hook_taken_out(watched):
-        words.append("Our post-receive hook is taken out of it.")
-    return Done(name, tuple(words))
+    if keep_hook:
+        return Done(name, (*words, "Its hook, if there is one, stays."), "kept")
+    hook, said = hooking.part(opened, watched)
+    return Done(name, (*words, said) if said else tuple(words), hook)
 
 
 def rename(opened: Installation, old: str, new: str) -> Done:
     """Give a repository another name in the settings. Raises `ConfigError`."""
-    watched = find(opened, old)
+    watched = naming.find(opened, old)
     if any(one.name == new for one in opened.repositories()):
         raise ConfigError(f"there is a repository {new} already", hint="Choose another name.")
     editing.change(opened.settings.file, lambda text: editing.rename(text, old, new), lambda _: None)
@@ -62,16 +49,9 @@ def rename(opened: Installation, old: str, new: str) -> Done:
     ]
     if watched.forge == BARE:
         _take_secret_along(opened, old, new)
-        words.append(f"If it has a post-receive hook of ours: luotsi repo hook {new}")
+        said = hooking.rename(installation.opened(opened.settings.file), old, new)
+        words += [said] if said else []
     return Done(new, tuple(words))
-
-
-def _hook_taken_out(watched: Watched) -> bool:
-    local = addresses.folder(watched.address)
-    try:
-        return local is not None and hook_script.uninstall(local)
-    except (LuotsiError, OSError):
-        return False
 
 
 def _take_secret_along(opened: Installation, old: str, new: str) -> None:

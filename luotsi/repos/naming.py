@@ -1,7 +1,22 @@
-"""What a repository is called when nobody says it, and its address as the settings keep it."""
+"""What a repository is called when nobody says it, which one has a name, and its address as the settings keep it."""
 
 import os
 from pathlib import Path
+
+from controller.ports import Watched
+from luotsi.installation import Installation
+from schemas.errors import ConfigError
+
+
+def find(opened: Installation, name: str) -> Watched:
+    """A repository of the settings. Raises `ConfigError`."""
+    found = next((one for one in opened.repositories() if one.name == name), None)
+    if found is None:
+        names = ", ".join(one.name for one in opened.repositories())
+        raise ConfigError(
+            f"no repository {name} is watched", hint=f"These are: {names}." if names else "None is watched."
+        )
+    return found
 
 
 def name(address: str) -> str:

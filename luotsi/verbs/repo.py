@@ -72,16 +72,17 @@ def add(
 
 @command.command("remove")
 @click.argument("name")
+@click.option("--keep-hook", is_flag=True, help="Leave our hook there, to be watched again soon.")
 @settings_option
 @json_option
-def remove(name: str, settings: Path | None, as_json: bool) -> None:
-    """Watch a repository no longer. Its history stays, and goes on if it is added again.
+def remove(name: str, keep_hook: bool, settings: Path | None, as_json: bool) -> None:
+    """Watch a repository no longer, and take our hook away. Its history stays, and goes on if it is added again.
 
     luotsi repo remove churn
     """
     from luotsi.repos import leaving
 
-    done = leaving.remove(installation.opened(settings), name)
+    done = leaving.remove(installation.opened(settings), name, keep_hook)
     _told(done, as_json)
 
 
@@ -140,7 +141,9 @@ def listing(settings: Path | None, as_json: bool) -> None:
 @command.command("hook")
 @click.argument("name")
 @click.option("--chain", is_flag=True, help="Keep a post-receive hook that is there: it is run first.")
-@click.option("--print", "printed", is_flag=True, help="Print the hook instead of installing it.")
+@click.option(
+    "--print", "printed", is_flag=True, help="Print it, or what to do at its forge, and change nothing."
+)
 @click.option("--renew", is_flag=True, help="At a forge: send the newest secret, after it was rotated.")
 @settings_option
 @json_option

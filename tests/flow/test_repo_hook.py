@@ -126,9 +126,72 @@ def test_a_hook_that_is_there_is_refused_or_kept(
         until(lambda: deliveries(ledger), what="the push is told too")
     _, err = repo(capsys, settings, "wine", "--chain")
     assert (theirs.parent / hook_script.BEFORE).exists()
-    assert hook_script.uninstall(tmp_path / "wine.git")
+    leave(capsys, settings, "remove", "wine")
     assert "theirs here" in theirs.read_text()
-    assert not hook_script.uninstall(tmp_path / "wine.git")
+    assert not (theirs.parent / hook_script.BEFORE).exists()
+
+
+def leave(capsys: pytest.CaptureFixture[str], settings: Path, *arguments: str) -> dict[str, Any]:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["repo", *arguments, "--json", "--settings", str(settings)])
+    said = capsys.readouterr()
+    assert ended.value.code == 0, said
+    done: dict[str, Any] = json.loads(said.out)
+    return done
+
+
+def test_a_new_name_is_called_and_the_hook_leaves_with_the_repository(
+    work: GitRepository, settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repo(capsys, settings, "wine")
+    hook = tmp_path / "wine.git" / "hooks" / "post-receive"
+    assert (
+        "Its post-receive hook calls the new address."
+        in leave(capsys, settings, "rename", "wine", "cellar")["words"]
+    )
+    assert hook_script.called(tmp_path / "wine.git").endswith("/hooks/cellar")
+    with web(settings) as ledger:
+        work.git("push", "--quiet", "origin", "main")
+        until(lambda: deliveries(ledger), what="the push is told under the new name")
+        assert deliveries(ledger)[0][0] == "cellar"
+    done = leave(capsys, settings, "remove", "cellar")
+    assert (done["hook"], hook.exists()) == ("deleted", False)
+    done = leave(capsys, settings, "remove", "far")
+    assert "hooks/post-receive on git.example.org" in done["words"][-1]
+
+
+@pytest.mark.parametrize(
+    "whose", ["another installation's", "theirs", "nobody's", "ours, and kept", "locked"]
+)
+def test_a_hook_that_is_not_taken_away(
+    whose: str, work: GitRepository, settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "wine.git" / "hooks" / "post-receive"
+    if whose == "another installation's":
+        text = hook_script.script("http://luotsi.example.org/hooks/wine", Secret("s"))
+        hook_script.install(tmp_path / "wine.git", text, chain=False)
+    elif whose == "theirs":
+        place.write_text("#!/bin/sh\n")
+    elif whose == "nobody's":
+        shutil.rmtree(tmp_path / "wine.git")
+    else:
+        repo(capsys, settings, "wine")
+    if whose == "locked":
+        place.unlink()
+        place.mkdir()
+    before = place.exists() and (place.is_dir() or place.read_text())
+    keep = ["--keep-hook"] if whose == "ours, and kept" else []
+    done = leave(capsys, settings, "remove", "wine", *keep)
+    assert (place.exists() and (place.is_dir() or place.read_text())) == before
+    word, sentence = {
+        "another installation's": ("other", "it calls another address, http://luotsi.example.org/hooks/wine"),
+        "theirs": ("absent", "goes on serving"),
+        "nobody's": ("absent", "goes on serving"),
+        "ours, and kept": ("kept", "Its hook, if there is one, stays."),
+        "locked": ("failed", "Look at it as the owner of the repository"),
+    }[whose]
+    assert done["hook"] == word
+    assert sentence in done["words"][-1]
 
 
 def push(work: GitRepository) -> str:

@@ -1,10 +1,9 @@
 """`luotsi repo` against the stand-in of GitHub and real git: what is written, what the forge keeps, what people read."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -13,18 +12,15 @@ from sqlalchemy import update
 from controller import loop
 from ledger import outbox, repositories
 from ledger.tables import statuses
-from luotsi import cli, installation, valkey, wiring
-from luotsi.workspace import Workspace
+from luotsi import cli, installation, wiring
 from schemas import moments
 from tests.builders.git_repository import GitRepository
 from tests.builders.github_house import House, house
+from tests.flow.repo_bench import HEAD, Run, address, knows_hub, runner, written
 from tests.flow.test_repo_hook import deliveries, web
 from tests.parts.git import Git
 from tests.parts.github_description import GitHubDescription
 from tests.parts.process import free_port
-
-HEAD = "# Ours.\nweb: { listen: '127.0.0.1:0', address: 'http://127.0.0.1:1023' } # here\n"
-Run = Callable[..., Any]
 
 
 @pytest.fixture
@@ -36,38 +32,13 @@ def github(github_description: GitHubDescription, tmp_path: Path) -> Iterator[Ho
 
 @pytest.fixture
 def settings(github: House, tmp_path: Path) -> Iterator[Path]:
-    """An installation that knows the stand-in as the forge `hub`, with a token of the organization's owner."""
-    file = tmp_path / "here" / "luotsi.yaml"
-    file.parent.mkdir()
-    (file.parent / "token").write_text(github.ada.token("repo", "admin:repo_hook") + "\n")
-    forge = (
-        f"{{ kind: github, url: '{github.github.address}', api: '{github.github.api}', token: 'file:token' }}"
-    )
-    file.write_text(f"{HEAD}forges:\n  hub: {forge}\n")
-    yield file
-    valkey.end(Workspace(file.parent))  # the doctor starts one
+    with knows_hub(tmp_path, github) as file:
+        yield file
 
 
 @pytest.fixture
 def run(settings: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: str, code: int = 0) -> Any:
-        with pytest.raises(SystemExit) as ended:
-            cli.main(["repo", *arguments, "--settings", str(settings)])
-        said = capsys.readouterr()
-        assert ended.value.code == code, said
-        if code:
-            return said.err
-        return json.loads(said.out) if "--json" in arguments else said.out
-
-    return call
-
-
-def address(github: House) -> str:
-    return github.github.clone_url(github.repo)
-
-
-def written(settings: Path) -> list[dict[str, str]]:
-    return list(yaml.safe_load(settings.read_text()).get("repositories", []))
+    return runner(settings, capsys)
 
 
 def test_a_repository_of_the_forge_is_added_with_its_hook(github: House, settings: Path, run: Run) -> None:
@@ -343,6 +314,12 @@ def test_an_app_has_one_hook_which_is_set_right(github: House, settings: Path, r
     github.installation.permit(github.ada.account, {"contents": "read", "metadata": "read"})
     said = run("hook", "models")
     assert "lacks the permission" in said
+    assert "is as it should be, and was left alone" in said
+    said = " ".join(run("remove", "models").split())
+    assert (
+        "it is the App's, for all of its repositories. If the App shall hear nothing of acme/models" in said
+    )
+    assert github.app.hook.url == "http://127.0.0.1:1023/forges/hub"
 
 
 def test_deliveries_to_the_hook_that_was_made_are_taken(github: House, settings: Path, run: Run) -> None:
