@@ -1,8 +1,8 @@
 """Reads a commit's `valohai.yaml` and says all that is wrong with it, at once and in the file's order.
 
 The order of the work: limits and syntax (`yaml_limits`, `yaml_marks`), the items (`checks.items`), what could hurt the official
-library (`checks.guards`), the schemas, the library's objects, our checks, the library's lint, and last what builds on it all:
-triggers and models. What Valohai accepts is at most a warning, unless it could not run; what is ours is strict.
+library (`checks.guards`), the schemas, the library's objects of what is well-formed (`checks.reading`), our checks, the
+library's lint, and last what builds on it all: triggers and models. What Valohai accepts is at most a warning, unless it could not run; what is ours is strict.
 """
 
 from dataclasses import replace
@@ -16,6 +16,7 @@ from schemas.checks import (
     official,
     ours,
     pipelines,
+    reading,
     steps,
     tasks,
     triggers,
@@ -51,7 +52,7 @@ def parse_config(text: bytes, path: str = FILE_NAME, limits: Limits = DEFAULT_LI
     findings.rule = "schema"
     official.check_schema(found, findings)
     ours.check_schema(found, findings)
-    official.parse(found, findings)
+    reading.read(found, findings)
     config = official.config_of(found, findings)
     _check(found, findings)
     findings.rule = "official"
@@ -71,7 +72,7 @@ def _check(found: items.Items, findings: Findings) -> None:
     findings.rule = "endpoint"
     endpoints.check_endpoints(found, findings)
     for item in found.of("pipeline"):
-        if item.official is not None:
+        if item.readable:
             findings.rule = "pipeline"
             graph = pipelines.graph_of(item, found)
             pipelines.check_nodes(graph, found, findings)

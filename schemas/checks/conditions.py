@@ -82,4 +82,4 @@ def _check_words(text: str, path: Path, findings: Findings) -> None:
 
 
 def _warn(path: Path, offset: int, message: str, hint: str, findings: Findings) -> None:
-    findings.add("warning", findings.marks.inside(path, offset), message, hint)
+    findings.add("warning", findings.inside(path, offset), message, hint)

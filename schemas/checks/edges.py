@@ -31,9 +31,9 @@ def check_edges(graph: Graph, items: Items, findings: Findings) -> None:
         path = (*graph.item.path, "edges", position)
         source = _end(edge.source_node, edge.source_type, (*path, _key(graph, position, 0)), graph, findings)
         target = _end(edge.target_node, edge.target_type, (*path, _key(graph, position, 1)), graph, findings)
-        if source is None or target is None:
-            continue
         types = (edge.source_type, edge.target_type)
+        if not set(types) <= set(TYPES):
+            continue
         if types[1] not in PAIRS.get(types[0], ()) and "dependency" not in types:
             hint = (
                 f"From `{types[0]}` an edge can go to {listing(PAIRS[types[0]])}."
@@ -42,8 +42,10 @@ def check_edges(graph: Graph, items: Items, findings: Findings) -> None:
             )
             findings.error(path, f"an edge cannot go from `{types[0]}` to `{types[1]}`", hint)
             continue
-        _check_source(edge, source, (*path, _key(graph, position, 0)), findings)
-        _check_target(edge, target, (*path, _key(graph, position, 1)), items, findings)
+        if source is not None:
+            _check_source(edge, source, (*path, _key(graph, position, 0)), findings)
+        if target is not None:
+            _check_target(edge, target, (*path, _key(graph, position, 1)), items, findings)
     _check_cycle(graph, findings)
     _check_fed(graph, items, findings)
 
@@ -57,13 +59,14 @@ def _key(graph: Graph, position: int, end: int) -> int | str:
 
 def _end(name: str, kind: str, path: Path, graph: Graph, findings: Findings) -> Node | None:
     node = graph.nodes.get(name)
-    if node is None:
-        hint = findings.nearest(name, graph.nodes)
+    if node is None and (graph.names is None or name in graph.names):
+        findings.mute(path)
+    elif node is None:
+        hint = findings.nearest(name, graph.names or ())
         findings.error(path, f"the pipeline has no node `{clip(name, 60)}`", hint)
     if kind not in TYPES:
         hint = findings.nearest(kind, TYPES)
         findings.error(path, f"`{clip(kind, 60)}` is not a type of edge", hint)
-        return None
     return node
 
 
@@ -165,6 +168,8 @@ def _cycle(graph: Graph) -> list[str]:
 
 
 def _check_fed(graph: Graph, items: Items, findings: Findings) -> None:
+    if not graph.item.whole("edges"):
+        return
     fed = {
         (edge.target_node, edge.target_key)
         for edge in graph.item.official.edges

@@ -14,7 +14,7 @@ WSGI = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d].*)?")
 def check_endpoints(items: Items, findings: Findings) -> None:
     """Every endpoint whose official object could be built."""
     for item in items.of("endpoint"):
-        if item.official is not None:
+        if item.readable:
             _check_command(item.data, item.path, findings)
             _check_volumes(item.data, item.path, findings)
             _check_files(item.data, item.path, findings)
@@ -51,7 +51,7 @@ def _check_volumes(data: dict[str, Any], path: Path, findings: Findings) -> None
         if mount in taken:
             message = f"`{clip(mount, 60)}` is taken by the volume on line {taken[mount]}"
             findings.error((*where, "mount-path"), message, "Give each volume a path of its own.")
-        taken.setdefault(mount, findings.marks.value((*where, "mount-path")).line)
+        taken.setdefault(mount, findings.value((*where, "mount-path")).line)
 
 
 def _volumes(data: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:

@@ -22,7 +22,7 @@ def check_expectations(
     """
     wanted = items.find(target.kind, target.name)
     graph = None
-    if wanted is not None and wanted.kind == "pipeline" and wanted.official is not None:
+    if wanted is not None and wanted.kind == "pipeline" and wanted.sound:
         graph = graph_of(wanted, items)
     expectations = []
     for path, text in _written(item):
@@ -30,7 +30,7 @@ def check_expectations(
             expectation = parse_expectation(text)
         except ConfigError as error:
             for problem in error.problems:
-                place = findings.marks.inside(path, problem.column - 1)
+                place = findings.inside(path, problem.column - 1)
                 findings.fail(item.index, place, problem.message, problem.hint)
             continue
         if target.kind != "pipeline":

@@ -24,6 +24,10 @@ class Item:
     key: str
     data: Any
     official: Any = None
+    readable: bool = False
+    """Whether its own checks may look into `data`, which then is without the parts that are `left_out`."""
+    left_out: dict[Path, Any] = field(default_factory=dict)
+    """What is wrong or missing in it, with what stands there: keys, and elements of lists and mappings below keys."""
 
     @property
     def kind(self) -> str:
@@ -37,7 +41,31 @@ class Item:
     def name(self) -> str:
         """Empty where it has none (the schema complains about that)."""
         name = self.data.get("name") if isinstance(self.data, dict) else None
+        name = self.left_out.get((*self.path, "name"), name)
         return name if isinstance(name, str) else ""
+
+    @property
+    def sound(self) -> bool:
+        """Whether others may build on all of it: a part that is left out could be what they name."""
+        return self.readable and not self.left_out
+
+    def whole(self, key: str) -> bool:
+        """Whether nothing is left out of what this key holds."""
+        return all(part[2] != key for part in self.left_out)
+
+    def names(self, section: str) -> list[str] | None:
+        """The names in a list or mapping, also of what is left out; None where one has none that can be read."""
+        held = self.data.get(section)
+        names = list(held) if isinstance(held, dict) else [element["name"] for element in as_list(held)]
+        for part, value in self.left_out.items():
+            if part[2] == section:
+                name = part[3] if len(part) > 3 else None
+                if isinstance(name, int):
+                    name = value.get("name") if isinstance(value, dict) else None
+                if not isinstance(name, str):
+                    return None
+                names.append(name)
+        return names
 
 
 @dataclass(slots=True)
@@ -58,13 +86,17 @@ class Items:
     def find(self, kind: str, name: object) -> Item | None:
         return self._by_name.get((kind, name)) if isinstance(name, str) and name else None
 
+    def lacks(self, kind: str, name: object) -> bool:
+        """Whether there is surely no such item: one whose name cannot be read could be it."""
+        return self.find(kind, name) is None and all(item.name for item in self.of(kind))
+
     def names(self, kind: str) -> list[str]:
         return [item.name for item in self.of(kind) if item.name]
 
     def official(self, kind: str, name: object) -> Any:
-        """The official library's object, None where it is missing or broken."""
+        """The official library's object, None where it is missing or not wholly there."""
         item = self.find(kind, name)
-        return item.official if item else None
+        return item.official if item and item.sound else None
 
     def builds_on(self, kind: str, name: object) -> Iterator[Item]:
         """The item and all that it needs: a pipeline its nodes' steps and tasks, a task its step."""
@@ -136,10 +168,12 @@ def _repeated(item: Item, items: Items, findings: Findings) -> None:
     if first is None:
         return
     line = findings.marks.key(first.path).line
-    say = findings.error if item.kind in OURS else findings.warning
     message = f"a second {item.kind} is called `{item.name}` (the first is on line {line})"
-    hint = "Give it another name." if item.kind in OURS else "The last one counts; give it another name."
-    say((*item.path, "name"), message, hint)
+    if item.kind in OURS:
+        findings.error((*item.path, "name"), message, "Give it another name.", faults=())
+    else:
+        hint = "The last one counts; give it another name."
+        findings.warning((*item.path, "name"), message, hint)
 
 
 def _oddities(document: Document, items: Items, findings: Findings) -> None:
@@ -150,7 +184,8 @@ def _oddities(document: Document, items: Items, findings: Findings) -> None:
         if oddity.kind == "date" or (oddity.kind == "duplicate" and not ours):
             findings.add("warning", oddity.place, oddity.message, oddity.hint)
         elif item is not None:
-            findings.fail(item.index, oddity.place, oddity.message, oddity.hint)
+            fault = oddity.path if oddity.kind == "unfit" else ()
+            findings.fail(item.index, oddity.place, oddity.message, oddity.hint, fault)
 
 
 def as_list(value: object) -> list[Any]:

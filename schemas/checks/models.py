@@ -19,7 +19,7 @@ def read_models(items: Items, findings: Findings) -> tuple[Model, ...]:
     """All models that are sound and build on sound items only, in the order of the file."""
     models = []
     for item in items.of("model"):
-        if item.index in findings.broken:
+        if not item.readable:
             continue
         model = _model(item, items, findings)
         _check_maker(item, model.source, items, findings)
@@ -32,16 +32,15 @@ def read_models(items: Items, findings: Findings) -> tuple[Model, ...]:
 
 def _needed(model: Model, items: Items) -> list[Item]:
     source = model.source
-    kind, name = ("pipeline", source.pipeline) if source.pipeline else ("step", source.step)
     others = (items.find("endpoint", model.endpoint), items.find("trigger", source.trigger))
-    return [*items.builds_on(kind, name), *(one for one in others if one)]
+    return [*items.builds_on(*_made(source)), *(one for one in others if one)]
 
 
 def _model(item: Item, items: Items, findings: Findings) -> Model:
     data = item.data
     return Model(
         name=item.name,
-        source=_source(data["from"], (*item.path, "from"), items, findings),
+        source=_source(item, items, findings),
         endpoint=data.get("endpoint"),
         file=_file(item, items, findings),
         stages={name: _stage(name, stage or {}) for name, stage in data.get("stages", {}).items()},
@@ -60,16 +59,17 @@ def _stage(name: str, data: dict[str, Any]) -> Stage:
     )
 
 
-def _source(data: dict[str, Any], path: Path, items: Items, findings: Findings) -> ModelSource:
+def _source(item: Item, items: Items, findings: Findings) -> ModelSource:
+    data, path = item.data["from"], (*item.path, "from")
     kind = "pipeline" if "pipeline" in data else "step"
     wanted = items.find(kind, data[kind])
     node = data.get("node")
-    if wanted is None:
+    if items.lacks(kind, data[kind]):
         hint = findings.nearest(data[kind], items.names(kind))
         findings.error((*path, kind), f"no {kind} is called `{clip(data[kind], 60)}`", hint)
     elif kind == "step" and node is not None:
         findings.error((*path, "node"), "`node` belongs to a pipeline, and this names a step", key=True)
-    elif kind == "pipeline" and wanted.official is not None:
+    elif kind == "pipeline" and wanted is not None and wanted.sound and item.whole("from"):
         node = _node(wanted, node, path, items, findings)
     return ModelSource(
         output=data["output"],
@@ -99,11 +99,11 @@ def _file(item: Item, items: Items, findings: Findings) -> str | None:
     """The endpoint's file that the model becomes; the only one need not be named."""
     path, name, file = item.path, item.data.get("endpoint"), item.data.get("file")
     if name is None:
-        if file is not None:
+        if file is not None and item.whole("endpoint"):
             hint = "Name the endpoint whose file it is."
             findings.error((*path, "file"), "`file` without `endpoint`", hint, key=True)
         return None
-    if items.find("endpoint", name) is None:
+    if items.lacks("endpoint", name):
         hint = findings.nearest(name, items.names("endpoint"))
         findings.error((*path, "endpoint"), f"no endpoint is called `{clip(name, 60)}`", hint)
     endpoint = items.official("endpoint", name)
@@ -117,7 +117,7 @@ def _file(item: Item, items: Items, findings: Findings) -> str | None:
         findings.error((*path, "file"), message, findings.nearest(file, known))
     elif len(known) == 1:
         return str(known[0])
-    else:
+    elif item.whole("file"):
         has = f"has the files {listing(known)}" if known else "has no files"
         hint = "Say with `file` which of them the model becomes." if known else "Give it one, under `files`."
         findings.error((*path, "endpoint"), f"endpoint `{name}` {has}", hint)
@@ -128,20 +128,30 @@ def _check_maker(item: Item, source: ModelSource, items: Items, findings: Findin
     path = (*item.path, "from")
     if source.trigger is not None:
         trigger = items.find("trigger", source.trigger)
-        if trigger is None:
+        if items.lacks("trigger", source.trigger):
             hint = findings.nearest(source.trigger, items.names("trigger"))
             findings.error((*path, "trigger"), f"no trigger is called `{clip(source.trigger, 60)}`", hint)
-        elif not _makes(trigger, source, items):
+        elif trigger is not None and trigger.sound and not _makes(trigger, source, items):
             made = source.pipeline or source.step or ""
             message = f"the trigger `{source.trigger}` does not run `{clip(made, 60)}`"
             findings.error((*path, "trigger"), message)
-    elif item.index not in findings.broken and not any(
-        _makes(trigger, source, items) for trigger in items.of("trigger")
+    elif (
+        item.whole("from")
+        and items.find(*_made(source))
+        and not any(
+            _makes(trigger, source, items) or not (trigger.readable and trigger.whole("run"))
+            for trigger in items.of("trigger")
+        )
     ):
         message = f"no trigger makes the model `{clip(item.name, 60)}`"
         findings.warning(
             path, message, "A tag on a commit without a run would wait for one for ever.", key=True
         )
+
+
+def _made(source: ModelSource) -> tuple[str, str | None]:
+    """The kind and name of what makes the model."""
+    return ("pipeline", source.pipeline) if source.pipeline else ("step", source.step)
 
 
 def _makes(trigger: Item, source: ModelSource, items: Items) -> bool:
@@ -181,21 +191,21 @@ def _check_stages(item: Item, findings: Findings) -> None:
             hint = "Letters, digits, `-`, `_` and `/`, with a letter or digit first and last."
             findings.error(path, f"a stage cannot be called `{clip(name, 60)}`", hint, key=True)
         for position, rule in enumerate((stage or {}).get("require", ())):
-            _check_rule(rule, name, stages, (*path, "require", position), findings)
+            _check_rule(rule, name, item, (*path, "require", position), findings)
 
 
-def _check_rule(rule: str, name: str, stages: dict[str, Any], path: Path, findings: Findings) -> None:
+def _check_rule(rule: str, name: str, item: Item, path: Path, findings: Findings) -> None:
     if rule == SIGNED:
         return
     if not rule.startswith(EARLIER):
         hint = f"Known here: `{SIGNED}` and `{EARLIER}NAME`."
         findings.error(path, f"`{clip(rule, 60)}` is nothing that a stage can require", hint)
         return
-    earlier = rule.removeprefix(EARLIER)
+    earlier, known = rule.removeprefix(EARLIER), item.names("stages")
     if earlier == name:
         findings.error(path, f"the stage `{clip(name, 60)}` requires itself")
-    elif earlier not in stages:
-        others = [one for one in stages if one != name]
+    elif known is not None and earlier not in known:
+        others = [one for one in known if one != name]
         findings.error(
             path, f"the model has no stage `{clip(earlier, 60)}`", findings.nearest(earlier, others)
         )

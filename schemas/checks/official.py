@@ -117,27 +117,28 @@ def validator() -> Draft202012Validator:
 def check_schema(items: Items, findings: Findings) -> None:
     """Every official item against the official JSON Schema."""
     for item in items.of(*OFFICIAL):
-        if item.index in findings.unsafe:
-            continue
-        errors = validator().iter_errors([{item.key: item.data}])
-        outcome = attempt(lambda: schema_errors.report(errors, (item.index,), 1, findings))  # noqa: B023 - called at once
-        if isinstance(outcome, Exception) and item.index not in findings.broken:
-            findings.error(item.path, f"the schema cannot be checked: {in_words(outcome)}", key=True)
+        if item.index not in findings.unsafe:
+            check_item(item, findings)
 
 
-def parse(items: Items, findings: Findings) -> None:
-    """Give every sound item its official object."""
-    for item in items.of(*OFFICIAL):
-        if item.index in findings.broken:
-            continue
-        _, read = Config.get_top_level_parsers()[item.key]
-        outcome = attempt(lambda: read(item.data))  # noqa: B023 - called at once
-        if not isinstance(outcome, Exception):
-            item.official = outcome
-            continue
-        culprits = list(_culprits(item))
-        for path, error in culprits or [(item.path, outcome)]:
-            findings.error(path, in_words(error), _hint(error))
+def check_item(item: Item, findings: Findings) -> None:
+    """One of them."""
+    errors = validator().iter_errors([{item.key: item.data}])
+    outcome = attempt(lambda: schema_errors.report(errors, (item.index,), 1, findings))
+    if isinstance(outcome, Exception) and item.index not in findings.broken:
+        findings.error(item.path, f"the schema cannot be checked: {in_words(outcome)}", key=True)
+
+
+def parse_item(item: Item, findings: Findings) -> None:
+    """Give an item its official object, or say what keeps the library from it."""
+    _, read = Config.get_top_level_parsers()[item.key]
+    outcome = attempt(lambda: read(item.data))
+    if not isinstance(outcome, Exception):
+        item.official = outcome
+        return
+    culprits = list(_culprits(item))
+    for path, error in culprits or [(item.path, outcome)]:
+        findings.error(path, in_words(error), _hint(error))
 
 
 def _culprits(item: Item) -> Iterator[tuple[Path, Exception]]:
@@ -155,7 +156,11 @@ def _culprits(item: Item) -> Iterator[tuple[Path, Exception]]:
 
 def config_of(items: Items, findings: Findings) -> Any:
     """The official `Config` of the sound items; None where even that cannot be built."""
-    sound = [{item.key: item.data} for item in items.of(*OFFICIAL) if item.official is not None]
+    sound = [
+        {item.key: item.data}
+        for item in items.of(*OFFICIAL)
+        if item.sound and item.index not in findings.broken
+    ]
     config = attempt(lambda: Config.parse(sound))
     if isinstance(config, Exception):
         findings.error((), f"the official library cannot read the file: {in_words(config)}")
@@ -180,7 +185,7 @@ def lint(items: Items, config: Any, findings: Findings) -> None:
             findings.error(item.path, f"the official lint stumbled: {in_words(stumbled)}", key=True)
         for (severity, text), place in heard:
             ours = in_our_words(text)
-            if ours is not None:
+            if ours is not None and item.whole(ours.asks):
                 say = findings.error if severity == "error" else findings.warning
                 say((*(place or item.path), *ours.below), ours.message, ours.hint, key=ours.key)
 

@@ -11,12 +11,16 @@ from schemas.yaml_marks import Path
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A complaint. `below`: where it belongs, below the part that the library complained of; `key`: the key is at fault."""
+    """A complaint. `below`: where it belongs, below the part that the library complained of; `key`: the key is at fault.
+
+    `asks`: another key of the item that it is about.
+    """
 
     message: str
     hint: str = ""
     below: Path = ()
     key: bool = True
+    asks: str = ""
 
 
 SAID_BY_US = re.compile(
@@ -73,14 +77,16 @@ def _effect(match: re.Match[str]) -> Said:
 
 
 def _preset(match: re.Match[str]) -> Said:
-    below = ("runtime-config-preset",) if match[1] == "Step" else ("override", "runtime-config-preset")
-    return Said("a `runtime-config-preset` needs an `environment` beside it", "Name the environment.", below)
+    message, hint = "a `runtime-config-preset` needs an `environment` beside it", "Name the environment."
+    if match[1] == "Step":
+        return Said(message, hint, ("runtime-config-preset",), asks="environment")
+    return Said(message, hint, ("override", "runtime-config-preset"))
 
 
 def _bayesian(match: re.Match[str]) -> Said:
     key = match[1].replace("_", "-")
     message = f"`{key}` has no effect: the task is not a Bayesian one"
-    return Said(message, "Write `type: bayesian_tpe`, or remove it.", (key,))
+    return Said(message, "Write `type: bayesian_tpe`, or remove it.", (key,), asks="type")
 
 
 _PATTERNS = (
@@ -95,6 +101,8 @@ _PATTERNS = (
     ),
     (
         re.compile(r'Deployment ".*" has no defaults\.target set .*', re.DOTALL),
-        lambda match: Said("the deployment has no target", "Name a cluster as `target` under `defaults`."),
+        lambda match: Said(
+            "the deployment has no target", "Name a cluster as `target` under `defaults`.", asks="defaults"
+        ),
     ),
 )

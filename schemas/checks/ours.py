@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from schemas.checks import schema_errors
 from schemas.checks.findings import Findings
-from schemas.checks.items import OURS, Items
+from schemas.checks.items import OURS, Item, Items
 from schemas.yaml_marks import Path
 
 MOST_STARS = 3
@@ -27,7 +27,12 @@ def validator(kind: str) -> Draft202012Validator:
 def check_schema(items: Items, findings: Findings) -> None:
     """Every trigger and model against its schema. What follows may then trust the types in the sound ones."""
     for item in items.of(*OURS):
-        schema_errors.report(validator(item.kind).iter_errors(item.data), item.path, 0, findings)
+        check_item(item, findings)
+
+
+def check_item(item: Item, findings: Findings) -> None:
+    """One of them."""
+    schema_errors.report(validator(item.kind).iter_errors(item.data), item.path, 0, findings)
 
 
 def texts(value: Any) -> tuple[str, ...]:

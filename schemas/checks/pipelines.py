@@ -53,6 +53,11 @@ class Graph:
     next: dict[str, set[str]] = field(default_factory=dict)
 
     @property
+    def names(self) -> list[str] | None:
+        """Of all nodes, also of those that cannot be read; None where one has no name."""
+        return self.item.names("nodes")
+
+    @property
     def final(self) -> list[str]:
         """The nodes with executions behind which no other such node comes. Deployment nodes have no metrics or outputs."""
         running = {name for name, node in self.nodes.items() if node.runs}
@@ -135,16 +140,22 @@ def _check_reference(node: Node, items: Items, findings: Findings) -> None:
         if name is None:
             continue
         needed = list(items.builds_on(kind, name))
-        if not needed:
+        if items.lacks(kind, name):
             hint = findings.nearest(name, items.names(kind))
             findings.error((*node.path, kind), f"no {kind} is called `{clip(name, 60)}`", hint)
-        elif any(item.official is None for item in needed):
+        elif not needed or not all(item.sound and _whole_task(item, items) for item in needed):
             findings.mute(node.path)
+
+
+def _whole_task(item: Item, items: Items) -> bool:
+    """Whether nothing is unknown about a task's step: it is there, or surely not."""
+    step = item.data.get("step") if item.kind == "task" else None
+    return step is None or items.find("step", step) is not None or items.lacks("step", step)
 
 
 def _check_endpoints(node: Node, items: Items, findings: Findings) -> None:
     for position, name in enumerate(node.data.get("endpoints", ())):
-        if items.find("endpoint", name) is None:
+        if items.lacks("endpoint", name):
             hint = findings.nearest(name, items.names("endpoint"))
             where = (*node.path, "endpoints", position)
             findings.error(where, f"no endpoint is called `{clip(name, 60)}`", hint)
@@ -195,8 +206,10 @@ def _check_target(target: str, where: Path, path: Path, graph: Graph, findings: 
         findings.error(where, f"`{clip(target, 60)}` is not a node's parameter", hint)
         return
     node = graph.nodes.get(name)
-    if node is None:
-        hint = findings.nearest(name, graph.nodes)
+    if node is None and (graph.names is None or name in graph.names):
+        findings.mute(path)
+    elif node is None:
+        hint = findings.nearest(name, graph.names or ())
         findings.error(where, f"the pipeline has no node `{clip(name, 60)}`", hint)
     elif not node.runs:
         findings.error(where, f"`{name}` is a {node.type} node and has no parameters")

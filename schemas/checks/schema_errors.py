@@ -74,13 +74,15 @@ def _say(error: ValidationError, path: Path, findings: Findings) -> None:
         case "additionalProperties":
             known = list(error.schema.get("properties", {})) if isinstance(error.schema, dict) else []
             for key in instance:
-                if isinstance(key, str) and key not in known:
-                    hint = findings.nearest(key, known)
-                    findings.error((*path, key), f"unknown key `{clip(key, 60)}`", hint, key=True)
+                if not isinstance(key, str):
+                    findings.blame((*path, key))
+                elif key not in known:
+                    _unknown(key, known, instance, path, findings)
         case "required":
             for key in value:
                 if key not in instance:
-                    findings.error(path, f"{_subject(path)} has no `{key}`", key=True)
+                    faults = [(*path, key)]
+                    findings.error(path, f"{_subject(path)} has no `{key}`", key=True, faults=faults)
         case "anyOf" | "oneOf":
             _alternatives(error, path, findings)
         case "enum":
@@ -89,6 +91,14 @@ def _say(error: ValidationError, path: Path, findings: Findings) -> None:
         case _:
             message, hint = _in_words(error, path)
             findings.error(path, message, hint)
+
+
+def _unknown(key: str, known: list[str], instance: dict[Any, Any], path: Path, findings: Findings) -> None:
+    """Both are at fault: the key, and the one that was meant, of which nobody knows what it is."""
+    meant = findings.closest(key, known)
+    hint = f"Did you mean `{meant}`?" if meant else f"Known here: {listing(known)}." if known else ""
+    faults = [(*path, one) for one in (key, meant) if one == key or (one and one not in instance)]
+    findings.error((*path, key), f"unknown key `{clip(key, 60)}`", hint, key=True, faults=faults)
 
 
 def _alternatives(error: ValidationError, path: Path, findings: Findings) -> None:
@@ -101,7 +111,8 @@ def _alternatives(error: ValidationError, path: Path, findings: Findings) -> Non
             message = f"{_subject(path)} has {listing(given)}, and can have only one of them"
             findings.error((*path, given[-1]), message, "Remove the others.", key=True)
         else:
-            findings.error(path, f"{_subject(path)} has no {wanted}", key=True)
+            faults = [(*path, key) for key in keys]
+            findings.error(path, f"{_subject(path)} has no {wanted}", key=True, faults=faults)
         return
     kinds = [
         str(child.validator_value)

@@ -25,13 +25,14 @@ def check_steps(items: Items, findings: Findings) -> None:
     """Commands, `pass-as` templates, names given twice, addresses, limits, conditions."""
     for item in items.of("step"):
         if isinstance(item.official, Step):
-            check_parts(item.data, item.path, list(item.official.parameters), findings)
-            _check_placeholders(item, item.official, findings)
+            known = item.names("parameters")
+            check_parts(item.data, item.path, known, findings)
+            _check_placeholders(item, known, findings)
             _check_passing(item, item.official, findings)
             _check_resources(item.data.get("resources"), (*item.path, "resources"), findings)
             if item.data.get("stop-condition"):
                 path = (*item.path, "stop-condition")
-                check_condition(item.data["stop-condition"], path, item.official.parameters, findings)
+                check_condition(item.data["stop-condition"], path, known, findings)
 
 
 def check_parts(data: dict[str, Any], path: Path, known: list[str] | None, findings: Findings) -> None:
@@ -87,15 +88,17 @@ def _check_addresses(one: dict[str, Any], path: Path, known: list[str] | None, f
         findings.warning((*path, "filename"), message, "Remove it, or make inputs of their own.", key=True)
 
 
-def _check_placeholders(item: Item, step: Step, findings: Findings) -> None:
+def _check_placeholders(item: Item, known: list[str] | None, findings: Findings) -> None:
+    if known is None:
+        return
     several = isinstance(item.data["command"], list)
     for position, line in enumerate(_lines(item.data["command"])):
         for placeholder in placeholders(line):
             kind, colon, name = placeholder.partition(":")
-            if colon and kind in ("parameter", "parameter-value") and name not in step.parameters:
+            if colon and kind in ("parameter", "parameter-value") and name not in known:
                 path = (*item.path, "command", position) if several else (*item.path, "command")
                 message = f"`{{{clip(placeholder, 60)}}}` stays as it is: the step has no such parameter"
-                findings.warning(path, message, findings.nearest(name, step.parameters))
+                findings.warning(path, message, findings.nearest(name, known))
 
 
 def _check_passing(item: Item, step: Step, findings: Findings) -> None:
@@ -110,7 +113,11 @@ def _check_passing(item: Item, step: Step, findings: Findings) -> None:
         if step.parameters[name].type != "flag" and not re.search(r"\{(?:value|v)[^}]*\}", template):
             message = f"`pass-as` has no `{{v}}`: the command never gets the value of `{clip(name, 60)}`"
             findings.warning(path, message, f"For example `{clip(template, 40)}={{v}}`.")
-        if not everything and not asked & {f"parameter:{name}", f"parameter-value:{name}"}:
+        if (
+            item.whole("command")
+            and not everything
+            and not asked & {f"parameter:{name}", f"parameter-value:{name}"}
+        ):
             message = f"`pass-as` has no effect: the command does not ask for `{clip(name, 60)}`"
             hint = f"Write `{{parameters}}` or `{{parameter:{clip(name, 60)}}}` in the command."
             findings.warning(path, message, hint, key=True)

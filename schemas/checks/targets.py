@@ -31,21 +31,22 @@ def check_target(item: Item, target: Target, items: Items, findings: Findings) -
     """An unknown target is an error here; a broken one is an error where it is broken, and nothing more is said."""
     path = (*item.path, "run")
     wanted = items.find(target.kind, target.name)
-    if wanted is None:
+    if items.lacks(target.kind, target.name):
         hint = findings.nearest(target.name, items.names(target.kind), f"This file has no {target.kind}.")
         findings.error((*path, target.kind), f"no {target.kind} is called `{clip(target.name, 60)}`", hint)
         return
-    if wanted.official is None:
+    if wanted is None or not wanted.sound:
         return
     if target.kind == "pipeline":
-        _check_pipeline(wanted, target, path, items, findings)
+        _check_pipeline(item, wanted, target, items, findings)
         return
     name = target.name if target.kind == "step" else wanted.official.step
     step = items.official("step", name)
     if isinstance(step, Step):
         _check_step(step, target, path, findings)
         varied = varies(wanted.data) if target.kind == "task" else set()
-        _check_complete(step, target, varied, path, findings)
+        if item.whole("run"):
+            _check_complete(step, target, varied, path, findings)
 
 
 def _check_step(step: Step, target: Target, path: Path, findings: Findings) -> None:
@@ -103,7 +104,8 @@ def varies(task: dict[str, Any]) -> set[str]:
     return names | (set.intersection(*sets) if sets else set())
 
 
-def _check_pipeline(wanted: Item, target: Target, path: Path, items: Items, findings: Findings) -> None:
+def _check_pipeline(item: Item, wanted: Item, target: Target, items: Items, findings: Findings) -> None:
+    path = (*item.path, "run")
     known = {parameter.name for parameter in wanted.official.parameters}
     for name, value in target.parameters.items():
         where = (*path, "parameters", name)
@@ -126,7 +128,7 @@ def _check_pipeline(wanted: Item, target: Target, path: Path, items: Items, find
             hint = findings.nearest(input_name, node.step.inputs)
             message = f"step `{node.step.name}` has no input `{clip(input_name, 60)}`"
             findings.error(where, message, hint, key=True)
-    for node in graph.nodes.values():
+    for node in graph.nodes.values() if item.whole("run") else ():
         if node.step is not None:
             _check_node(node, node.step, wanted, target, path, items, findings)
 

@@ -30,17 +30,17 @@ COUNTED = (TaskType.RANDOM_SEARCH, TaskType.BAYESIAN_TPE)
 def check_tasks(items: Items, findings: Findings) -> None:
     """The step and its parameters; the rules that each style needs; the fields that each type needs."""
     for item in items.of("task"):
-        if item.official is None:
+        if not item.readable:
             continue
         path, name = item.path, item.data["step"]
-        if items.find("step", name) is None:
+        if items.lacks("step", name):
             hint = findings.nearest(name, items.names("step"))
             findings.flaw((*path, "step"), f"no step is called `{clip(name, 60)}`", hint)
         step = items.official("step", name)
         for position, parameter in enumerate(item.data.get("parameters", ())):
             where = (*path, "parameters", position)
             _check_name(parameter["name"], step, (*where, "name"), findings, key=False)
-            _check_rules(parameter, item.official.type, where, findings)
+            _check_rules(parameter, item.official.type if item.whole("type") else None, where, findings)
             _check_items(parameter, step, where, findings)
         for position, values in enumerate(as_list(item.data.get("parameter-sets"))):
             for key, value in values.items():
@@ -61,14 +61,16 @@ def _check_type(item: Item, findings: Findings) -> None:
     for key in COUNTS:
         if isinstance(data.get(key), int) and data[key] < 1:
             findings.flaw((*path, key), f"`{key}` must be at least 1")
-    if kind in COUNTED and data.get("execution-count") is None:
+    if not item.whole("type"):
+        return
+    if kind in COUNTED and data.get("execution-count") is None and item.whole("execution-count"):
         message = f"a task of type `{kind.value}` needs `execution-count`"
         findings.flaw(_place(item), message, "Say how many executions it has.", key=True)
     if data.get("parameter-sets") and kind is not TaskType.MANUAL_SEARCH:
         message = f"a task of type `{kind.value}` takes no `parameter-sets`"
         findings.flaw((*path, "parameter-sets"), message, "Write `type: manual_search`.", key=True)
     if kind is TaskType.BAYESIAN_TPE:
-        if not data.get("optimization-target-metric"):
+        if not data.get("optimization-target-metric") and item.whole("optimization-target-metric"):
             hint = "Name the metric that is optimised, and as `optimization-target-value` where it should come to."
             findings.flaw(_place(item), "a Bayesian task needs `optimization-target-metric`", hint, key=True)
         engine = str(data.get("engine", "optuna"))
@@ -106,16 +108,16 @@ def _check_value(name: str, value: Any, step: Step | None, path: Path, findings:
         findings.flaw(path, error.message, error.hint)
 
 
-def _check_rules(parameter: dict[str, Any], kind: TaskType, path: Path, findings: Findings) -> None:
+def _check_rules(parameter: dict[str, Any], kind: TaskType | None, path: Path, findings: Findings) -> None:
     style, rules = parameter["style"], parameter["rules"]
     path = (*path, "rules")
     if not any(all(key in rules for key in keys) for keys in RULES[style]):
         wanted = " or ".join(", ".join(f"`{key}`" for key in keys) for keys in RULES[style])
         findings.flaw(path, f"the style `{style}` needs the rules {wanted}", key=True)
         return
-    listed = kind in (TaskType.GRID_SEARCH, TaskType.MANUAL_SEARCH)
+    listed = kind if kind in (TaskType.GRID_SEARCH, TaskType.MANUAL_SEARCH) else None
     if style == "random" and listed and "count" not in rules:
-        message = f"a task of type `{kind.value}` needs to know how many values to draw"
+        message = f"a task of type `{listed.value}` needs to know how many values to draw"
         findings.flaw(path, message, "Add the rule `count`, or write `type: random_search`.", key=True)
     _check_numbers(style, rules, path, findings)
 

@@ -22,7 +22,7 @@ def read_triggers(items: Items, findings: Findings) -> tuple[Trigger, ...]:
     """All triggers that are sound and build on sound items only, in the order of the file."""
     triggers = []
     for item in items.of("trigger"):
-        if item.index in findings.broken:
+        if not item.readable:
             continue
         _check_name(item, findings)
         _check_when(item.data["when"], (*item.path, "when"), findings)

@@ -65,6 +65,20 @@ def placeholders() -> str:
     )
 
 
+def misspelled() -> str:
+    """Many items, each of which is read anew without what is wrong in it."""
+    return "".join(
+        f"- step: {{nam: s{number}, imag: i, command: c, inputs: [{{nam: a}}, {{name: b, default: x}}]}}\n"
+        for number in range(1_000)
+    )
+
+
+def misspelled_nodes() -> str:
+    nodes = "".join(f"    - {{nam: n{number}, type: execution, step: s}}\n" for number in range(900))
+    edges = ", ".join(f"[n{number}.output.x, n{number + 1}.input.y]" for number in range(900))
+    return f"{STEP}- pipeline:\n    name: p\n    edges: [{edges}]\n    nodes:\n{nodes}"
+
+
 BOMBS: list[tuple[Callable[[], str], str]] = [
     (aliases, "more than 20,000 values, aliases counted as what they name"),
     (merges, "more than 20,000 values"),
@@ -80,6 +94,8 @@ BOMBS: list[tuple[Callable[[], str], str]] = [
     (lambda: pipeline(1_001), "more than 1,000 nodes in one pipeline"),
     (expression, "cannot be read"),
     (nested_expression, "cannot be read"),
+    (misspelled, "unknown key `imag`"),
+    (misspelled_nodes, "unknown key `nam`"),
 ]
 
 

@@ -167,7 +167,6 @@ SCHEMA = [
     ("- endpoint: {name: lower, image: i, wsgi: a, port: §99999}\n", "`port` must be at most 65535", ""),
     ("- deployment: {name: d, defaults: {target: t}, §targe: x}\n", "unknown key `targe`", "Known here"),
     ("- §deployment: {defaults: {target: t}}\n", "`deployment` has no `name`", ""),
-    ("- §task: {name: t, step: s}\n", "`task` has no `parameters` or `parameter-sets`", ""),
 ]
 
 
@@ -323,6 +322,7 @@ def test_all_problems_come_at_once_and_in_the_order_of_lines() -> None:
         (1, "error"),
         (2, "warning"),
         (3, "error"),
+        (4, "warning"),
         (4, "error"),
         (5, "error"),
         (5, "error"),
