@@ -59,7 +59,8 @@ class _Open:
 def decode(text: bytes, path: str, limits: Limits) -> str:
     """The text as characters. Raises `ConfigError` when it is too long, not UTF-8, or holds what YAML forbids."""
     if len(text) > limits.bytes:
-        message = f"the file has {len(text):,} bytes; the limit is {limits.bytes:,}"
+        # No size: whoever reads the file stops behind the limit.
+        message = f"the file has more than {limits.bytes:,} bytes, and no more are read"
         raise _refusal(path, None, message, "Keep data in files of their own.")
     try:
         decoded = text.decode("utf-8-sig")

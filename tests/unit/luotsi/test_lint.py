@@ -134,6 +134,15 @@ def test_a_pipe_is_read(lint: Lint, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "stdin:4:5: error" in out
 
 
+def test_a_file_that_is_too_large_is_not_said_to_have_another_size(lint: Lint, tmp_path: Path) -> None:
+    write(tmp_path / "valohai.yaml", "# nothing\n" * 200_000)
+    code, out, _ = lint()
+    assert code == 1
+    assert out.splitlines()[0].endswith(
+        "error: the file has more than 1,048,576 bytes, and no more are read [yaml]"
+    )
+
+
 def test_json_says_the_same(lint: Lint, tmp_path: Path) -> None:
     write(tmp_path / "valohai.yaml", BAD)
     said = json.loads(lint("--json")[1])
