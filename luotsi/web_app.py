@@ -25,13 +25,20 @@ from queues.connection import connect
 from schemas.errors import LuotsiError
 from schemas.values import Secret
 from webhooks.app import blueprint as ear
+from webhooks.front import Front
 from webhooks.parts import WebParts
 
 log = structlog.get_logger()
 
 
+def front() -> Front:
+    """The application of `create`, as granian serves it."""
+    app = create()
+    return Front(app, app.config["THREADS"])
+
+
 def create() -> Flask:
-    """Build the application from the settings file that LUOTSI_SETTINGS names. Run by each granian worker."""
+    """Build the application from the settings file that LUOTSI_SETTINGS names. Run by each worker of a server."""
     logs.configure("web")
     supervise.end_with_server()
     return build(installation.opened(None))
@@ -49,6 +56,7 @@ def build(opened: Installation, reloading: Reloading | None = None) -> Flask:
     reloading = reloading or Reloading(opened)
     hooks, named = Latest(reloading, _of_repositories), Latest(reloading, _of_forges)
     app = Flask("luotsi", static_folder=None)
+    app.config["THREADS"] = int(opened.settings.get("web", "threads", default=64))
     app.before_request(_recording(Latest(reloading, lambda now: wiring.record_agents(now, writing))))
     app.register_blueprint(
         pages(
@@ -76,7 +84,7 @@ def build(opened: Installation, reloading: Reloading | None = None) -> Flask:
                 objects_secret=Secret(opened.workspace.secret("objects")),
                 clock=writing.now,
                 lease=opened.lease,
-                threads=int(opened.settings.get("web", "threads", default=64)),
+                threads=app.config["THREADS"],
             )
         )
     )

@@ -1,20 +1,21 @@
 """Request bodies, bounded in size and in time, whatever their sender says of them.
 
-A blocking read cannot be given a time limit under WSGI, so that it happens in a thread of a small pool; once the answer
-is sent and the connection closed, the server ends the read. A body that is cut short is an error, never a shorter body.
+Under `webhooks.front` a read can be given up, and costs nothing from then on. Any other WSGI server reads without a time
+limit. A body that is cut short is an error, never a shorter body.
 """
 
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from typing import TypeVar
 
-from flask import Response, after_this_request, request
+from flask import request
 
 from schemas import codec
 from schemas.errors import Refused
 from webhooks.faults import Fail
+from webhooks.incoming import KEY, Cut, Incoming
 
 MIB = 1024 * 1024
 PIECE = 64 * 1024
@@ -28,7 +29,6 @@ class Bodies:
     """Reads the body of the present request. One per process, whose `threads` requests are at most served at once."""
 
     def __init__(self, threads: int = 64) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="body")
         self._many = max(1, threads // 8)
         self._reading = 0
         self._lock = threading.Lock()
@@ -61,14 +61,16 @@ class Bodies:
         declared = request.content_length
         if (declared or 0) > limit:
             raise too_large
-        stream, total = request.stream, 0
+        total = 0
         while declared is None or total < declared:
-            read = self._pool.submit(stream.read, piece)
+            read = _asked(piece)
             try:
                 data = self._result(read, seconds, deadline)
             except TimeoutError as error:
-                _outlast(read)
+                read.cancel()
                 raise Fail(408, f"the body did not come within {seconds:g} seconds") from error
+            except Cut as error:
+                raise Fail(400, f"the body ended early, after {total} bytes") from error
             if not data:
                 # Not every server tells that the sender went away: to some, that is the end of the body.
                 if declared is not None:
@@ -90,20 +92,16 @@ class Bodies:
             try:
                 return read.result(timeout=min(deadline - now, HURRY / 2))
             except TimeoutError:
-                pass  # there may be many by now
+                if read.done():
+                    raise
+                # else there may be many by now
 
 
-def _outlast(read: "Future[bytes]") -> None:
-    """Have the request end after its read, which the end of the connection ends.
-
-    granian (2.8) waits for a body that is still being read, and holds the interpreter meanwhile: one slow sender would
-    stop every thread of the process.
-    """
-    if read.cancel():
-        return
-
-    @after_this_request
-    def close(response: Response) -> Response:
-        response.headers["Connection"] = "close"
-        response.call_on_close(lambda: wait([read]))
-        return response
+def _asked(size: int) -> "Future[bytes]":
+    """Up to `size` bytes of the present request's body, in time."""
+    body = request.environ.get(KEY)
+    if isinstance(body, Incoming):
+        return body.ask(size)
+    read: Future[bytes] = Future()
+    read.set_result(request.stream.read(size))
+    return read

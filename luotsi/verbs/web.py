@@ -11,6 +11,12 @@ from luotsi import installation, logs, supervise
 from luotsi.options import settings_option
 from schemas.errors import Stalled
 
+CONNECTIONS = 512
+"""At once; further ones wait until one of them ends."""
+
+BUFFER = 64 * 1024
+"""Bytes of a connection that the server holds at most, and so the longest head of a request."""
+
 
 @click.command("web")
 @settings_option
@@ -22,34 +28,29 @@ def command(settings: Path | None) -> None:
     logs.configure("web")
     opened = installation.opened(settings)
     os.environ["LUOTSI_SETTINGS"] = str(opened.settings.file)
-    host, port = opened.listen
-    serve(
-        "luotsi.web_app:create",
-        host,
-        port,
-        int(opened.settings.get("web", "threads", default=64)),
-        factory=True,
-    )
+    serve("luotsi.web_app:front", *opened.listen)
 
 
-def serve(target: str, host: str, port: int, threads: int, factory: bool) -> None:
-    """Run a WSGI application until SIGTERM. Raises `Stalled` when the address cannot be had."""
+def serve(target: str, host: str, port: int) -> None:
+    """Run an application until SIGTERM: `target` names what makes it. Raises `Stalled` when the address cannot be had."""
     from granian import Granian
-    from granian.constants import Interfaces
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
 
     check_free(host, port)
     server = Granian(
         target,
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(max_buffer_size=BUFFER),
+        backpressure=CONNECTIONS,
         workers=1,
-        blocking_threads=threads,
-        blocking_threads_idle_timeout=30,
         workers_kill_timeout=5,
         respawn_failed_workers=True,
         log_access=False,
-        factory=factory,
+        factory=True,
         websockets=False,
     )
     supervise.follow_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
