@@ -21,7 +21,6 @@ from pathlib import Path
 
 from agent import outputs
 from agent.core.collect import MAX_SIDECAR, SIDECAR, Found, spelled
-from agent.core.metadata import parse
 from agent.folder import AttemptFolder
 from agent.logs import AttemptLog
 from agent.objects import Objects
@@ -30,6 +29,7 @@ from agent.outputs import Place
 from schemas.codec import Json
 from schemas.errors import LuotsiError, Refused
 from schemas.messages.result import Output
+from schemas.metadata import event_of
 
 LOOK = 0.5
 """Seconds between two looks, unless one look takes long."""
@@ -236,4 +236,5 @@ def _sidecar(file: str, directory: int) -> dict[str, Json]:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode) or about.st_size > MAX_SIDECAR:
             return {}
-        return parse(opened.read(MAX_SIDECAR).decode("utf-8", "replace")) or {}
+        event = event_of(opened.read(MAX_SIDECAR).decode("utf-8", "replace"), MAX_SIDECAR)
+        return event.values if event else {}

@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from agent.core import metadata
 from agent.core.lines import Line, Splitter
 from agent.core.masking import Masker
+from agent.core.metadata import Totals
 from agent.runtimes.port import Stream
 from agent.spool import MAX_BYTES, Spool
 from schemas import final_log, log_lines, moments
 from schemas.codec import Json
 from schemas.messages.log import MAX_MESSAGE, LogRecord
-from schemas.metadata import Pieces
+from schemas.metadata import Pieces, event_of
 
 FULL = "the log is full: what is printed from here on is counted and read for metadata, not kept"
 
@@ -37,7 +37,7 @@ class AttemptLog:
         `last_output` is when the job last printed something, on the monotonic clock; None: never, as far as is known.
         """
         self.spool = Spool(folder, max_bytes)
-        self.totals = metadata.Totals()
+        self.totals = Totals()
         self.condition_held = False
         self.last_output: float | None = None
         self._condition = condition
@@ -114,9 +114,9 @@ class AttemptLog:
     def _notice(self, lines: Sequence[Line]) -> None:
         for line in lines:
             message = self._pieces.add(line.message, line.more)
-            event = metadata.parse(message) if "{" in message else None
+            event = event_of(message)
             if event is not None:
-                self._metadata(event)
+                self._metadata(event.values)
 
     def _metadata(self, event: dict[str, Json]) -> None:
         self.totals.add(event)

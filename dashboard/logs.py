@@ -4,7 +4,6 @@ The final log is zstd frames of `schemas.log_lines`, whose records are numbered 
 Frames are independent, so the reader goes from one to the next; it holds one window in memory, never the log.
 """
 
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from dashboard.ansi import Span, plain, spans
 from schemas import codec, log_lines
 from schemas.errors import Refused
 from schemas.messages.log import LogRecord
+from schemas.metadata import event_of
 from stores.port import Store
 
 WINDOW = 2000
@@ -72,13 +72,7 @@ def _cut(found: list[Span]) -> tuple[list[Span], int]:
 
 def _is_metadata(record: LogRecord) -> bool:
     """One JSON object on one line of stdout is one metadata event; arrays and scalars are just log."""
-    text = record.message.strip()
-    if record.stream != "stdout" or record.more or not (text.startswith("{") and text.endswith("}")):
-        return False
-    try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
+    return record.stream == "stdout" and not record.more and event_of(record.message) is not None
 
 
 def final_records(store: Store, key: str) -> Iterator[bytes]:

@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from dashboard.gaps import GapLine, stretches
 from dashboard.plots import Plot, Series
 from dashboard.safe import csv_cell
 from dashboard.words import change, number
 from ledger import pages_execution
-from ledger.pages_execution import Earlier, ExecutionFull, Point
+from ledger.pages_execution import Earlier, ExecutionFull, Gap, Point
 from ledger.pages_work import RunLine
 from schemas import moments
 
@@ -58,10 +59,14 @@ class Table:
     rows: tuple[tuple[float, tuple[float | None, ...]], ...]
 
 
-def last_values(metadata: Mapping[str, Any], compared: Earlier | None) -> list[MetricRow]:
-    """The last value of every key, with its change."""
+def last_values(
+    metadata: Mapping[str, Any], compared: Earlier | None, gaps: Sequence[GapLine] = ()
+) -> list[MetricRow]:
+    """The last value of every key, with its change; `nan` and the like where the last value was that."""
     found = []
-    for key, value in metadata.items():
+    words = {gap.key: gap.last for gap in gaps if gap.last}
+    for key, printed in metadata.items():
+        value = words.get(key) if printed is None else printed
         base = compared.metadata.get(key) if compared else None
         now, before = number(value), number(base)
         moved = change(now, before) if now is not None and before is not None and key not in AXES else ""
@@ -148,14 +153,15 @@ def plots(
     base: Mapping[str, Sequence[Point]],
     base_name: str,
     expected: Sequence[Gate],
+    gaps: Sequence[Gap] = (),
 ) -> list[Plot]:
-    """One plot a metric, those that a gate asks for first."""
+    """One plot a metric, those that a gate asks for first. `gaps`: where values were no numbers."""
     asked = [gate.metric for gate in expected]
     order = sorted(
         (key for key in found if key not in AXES),
         key=lambda key: asked.index(key) if key in asked else len(asked),
     )
-    return [plot for key in order if (plot := _plot(key, found, base, base_name, expected)) is not None]
+    return [plot for key in order if (plot := _plot(key, found, base, base_name, expected, gaps)) is not None]
 
 
 def _plot(
@@ -164,6 +170,7 @@ def _plot(
     base: Mapping[str, Sequence[Point]],
     base_name: str,
     expected: Sequence[Gate],
+    gaps: Sequence[Gap],
 ) -> Plot | None:
     name = axis_of(found)
     axis = _axis(found, name, key)
@@ -174,7 +181,8 @@ def _plot(
     comparable = key in base and (axis is None or base_axis is not None)
     other = series(base[key], base_axis) if comparable else None
     gate = next(((g.target, g.text) for g in expected if g.metric == key and g.target is not None), None)
-    return Plot(key, name if axis is not None and name else "seconds", values, other, base_name, gate)
+    open_ = stretches([gap for gap in gaps if gap.key == key], found[key], axis)
+    return Plot(key, name if axis is not None and name else "seconds", values, other, base_name, gate, open_)
 
 
 def _axis(found: Mapping[str, Sequence[Point]], name: str | None, key: str) -> dict[int, float] | None:
@@ -202,7 +210,7 @@ def table(found: Mapping[str, Sequence[Point]], most: int = TABLE_ROWS) -> Table
 
 
 def csv(keys: Sequence[str], points: Iterable[Point]) -> Iterator[str]:
-    """All values as CSV (RFC 4180): one row a log record, one column a metric, empty where it was not printed."""
+    """All values as CSV (RFC 4180): one row a log record, one column a metric, empty where it was not printed, `nan` and the like as such."""
     yield ",".join(["line", "time", *(csv_cell(key) for key in keys)]) + "\r\n"
     for position, group in groupby(points, key=lambda point: point.position):
         together = list(group)

@@ -22,6 +22,7 @@ _ALONE = """<style>
 .plot text{fill:var(--muted)}.plot .name{fill:var(--ink)}.plot .grid{stroke:var(--line)}
 .plot .value{fill:none;stroke:var(--accent);stroke-width:1.5}.plot .dot{fill:var(--accent)}
 .plot .base{fill:none;stroke:var(--muted);stroke-width:1.25;opacity:.6}
+.plot .gap{fill:var(--line);opacity:.7}.plot .gap-text{fill:var(--ink)}.plot .value{stroke-linecap:round}
 .plot .gate{stroke:var(--ink);stroke-dasharray:2 3}.plot .gate-text{fill:var(--ink)}
 </style>"""
 
@@ -44,6 +45,8 @@ class Plot:
     base: Series | None = None
     base_name: str = ""
     gate: tuple[float, str] | None = None
+    gaps: Sequence[tuple[float, float, str]] = ()
+    """(from, to, word): where the value was no number. The line is broken there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +71,11 @@ def draw(plot: Plot, alone: bool = False) -> Markup:
     """The SVG. With `alone` it can stand outside our pages: it carries its colours, light and dark."""
     every = [plot.values] + ([plot.base] if plot.base else [])
     low_y, high_y = _bounds([y for series in every for y in series.y] + ([plot.gate[0]] if plot.gate else []))
-    low_x, high_x = _bounds([x for series in every for x in series.x], margin=0.0)
+    ends = [x for low, high, _ in plot.gaps for x in (low, high)]
+    low_x, high_x = _bounds([x for series in every for x in series.x] + ends, margin=0.0)
     across = _Scale(low_x, high_x, LEFT, WIDTH - RIGHT)
     down = _Scale(low_y, high_y, HEIGHT - BOTTOM, TOP)
-    parts = [_grid(across, down, plot.axis)]
+    parts = [_grid(across, down, plot.axis), *(_gap(each, across) for each in plot.gaps)]
     if plot.base:
         parts.append(
             Markup('<path class="base" d="{}"><title>{}</title></path>').format(
@@ -130,7 +134,8 @@ def _values(plot: Plot, across: _Scale, down: _Scale) -> Markup:
     series = plot.values
     x, y = across(series.x[-1]), down(series.y[-1])
     several = len(series.x) > 1
-    line = Markup('<path class="value" d="{}"/>').format(_path(series, across, down)) if several else Markup()
+    drawn = _path(series, across, down, [low for low, _, _ in plot.gaps])
+    line = Markup('<path class="value" d="{}"/>').format(drawn) if several else Markup()
     above = plot.gate is None or plot.gate[0] <= series.y[-1]
     at_the_end = x > WIDTH - RIGHT - 64
     text = Markup('<text class="name" x="{}" y="{}" text-anchor="{}">{}</text>').format(
@@ -140,6 +145,19 @@ def _values(plot: Plot, across: _Scale, down: _Scale) -> Markup:
         figure(series.y[-1]),
     )
     return line + Markup('<circle class="dot" cx="{}" cy="{}" r="2.5"/>').format(_at(x), _at(y)) + text
+
+
+def _gap(gap: tuple[float, float, str], across: _Scale) -> Markup:
+    """A band over the stretch without numbers, with the word for what stood there."""
+    low, high = across(gap[0]), across(gap[1])
+    width = max(high - low, 3.0)
+    left = min(low, WIDTH - RIGHT - width)
+    return Markup(
+        '<rect class="gap" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
+        '<text class="gap-text" x="{}" y="{}" text-anchor="middle">{}</text>'
+    ).format(
+        _at(left), TOP, _at(width), HEIGHT - BOTTOM - TOP, gap[2], _at(left + width / 2), TOP - 6, gap[2]
+    )
 
 
 def _gate(gate: tuple[float, str], last: float, down: _Scale) -> Markup:
@@ -153,9 +171,17 @@ def _gate(gate: tuple[float, str], last: float, down: _Scale) -> Markup:
     ).format(LEFT, _at(y), WIDTH - RIGHT, WIDTH - RIGHT, _at(y + 13 if below else y - 5), clipped)
 
 
-def _path(series: Series, across: _Scale, down: _Scale) -> str:
-    kept = thinned(list(zip(series.x, series.y, strict=True)))
-    return "M" + "L".join(f"{_at(across(x))} {_at(down(y))}" for x, y in kept)
+def _path(series: Series, across: _Scale, down: _Scale, breaks: Sequence[float] = ()) -> str:
+    """The line, begun anew behind each break. A value alone between two breaks is a dot."""
+    pieces: list[list[str]] = [[]]
+    left = sorted(breaks, reverse=True)
+    for x, y in thinned(list(zip(series.x, series.y, strict=True))):
+        if left and x > left[-1]:
+            while left and x > left[-1]:
+                left.pop()
+            pieces.append([])
+        pieces[-1].append(f"{_at(across(x))} {_at(down(y))}")
+    return "".join("M" + ("L".join(each) if len(each) > 1 else each[0] + "h0") for each in pieces if each)
 
 
 def _at(value: float) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from ledger import attempts, repositories
 from ledger.rows import AnyRow
 from ledger.tables import attempts as attempts_table
-from ledger.tables import executions, metrics, outputs, runs
+from ledger.tables import executions, metric_gaps, metrics, outputs, runs
 from schemas.messages.job import DatumFile
 from schemas.messages.result import Result
 from schemas.states import FINAL_EXECUTION, ExecutionState
@@ -344,20 +344,27 @@ def keep_outputs(connection: Connection, result: Result, now: datetime) -> None:
 
 
 def add_metrics(
-    connection: Connection, attempt_id: str, points: Iterable[tuple[str, int, float, datetime]], cursor: str
+    connection: Connection,
+    attempt_id: str,
+    points: Iterable[tuple[str, int, float, datetime]],
+    cursor: str,
+    gaps: Iterable[tuple[str, int, str, datetime]] = (),
 ) -> None:
-    """Add points (key, record number, value, time) read from the live stream, and how far it was read."""
-    rows = [
-        {"attempt_id": attempt_id, "key": key[:200], "position": position, "value": value, "at": at}
-        for key, position, value, at in points
-    ]
-    if rows:
-        connection.execute(
-            delete(metrics).where(
-                metrics.c.attempt_id == attempt_id, metrics.c.position.in_([row["position"] for row in rows])
+    """Add points (key, record number, value, time) read from the live stream, and how far it was read.
+
+    `gaps`: the same where a value was no number, with `nan`, `inf` or `-inf` for it.
+    """
+    for table, column, found in ((metrics, "value", points), (metric_gaps, "word", gaps)):
+        rows = [
+            {"attempt_id": attempt_id, "key": key[:200], "position": position, column: value, "at": at}
+            for key, position, value, at in found
+        ]
+        if rows:
+            positions = [row["position"] for row in rows]
+            connection.execute(
+                delete(table).where(table.c.attempt_id == attempt_id, table.c.position.in_(positions))
             )
-        )
-        connection.execute(insert(metrics), rows)
+            connection.execute(insert(table), rows)
     connection.execute(
         update(attempts_table).where(attempts_table.c.id == attempt_id).values(metrics_read=cursor)
     )

@@ -13,6 +13,7 @@ from ledger.tables import (
     attempts,
     environments,
     executions,
+    metric_gaps,
     metrics,
     outputs,
     pipelines,
@@ -105,6 +106,16 @@ class Point:
     key: str
     position: int
     value: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A value of a metric that is no number: `word` is `nan`, `inf` or `-inf`. `position` and `at` are as a point's."""
+
+    key: str
+    position: int
+    word: str
     at: datetime
 
 
@@ -232,6 +243,13 @@ def points(connection: Connection, attempt_id: str, key: str, most: int) -> list
         .limit(most)
     )
     return [Point(row.key, row.position, row.value, row.at) for row in connection.execute(statement)]
+
+
+def gaps(connection: Connection, attempt_id: str, most: int) -> tuple[Gap, ...]:
+    """The first `most` values that were no number, by key and in order."""
+    statement = select(metric_gaps).where(metric_gaps.c.attempt_id == attempt_id)
+    ordered = statement.order_by(metric_gaps.c.key, metric_gaps.c.position)
+    return pages.rows(connection, ordered.limit(most), Gap)
 
 
 def every_point(connection: Connection, attempt_id: str) -> Iterator[Point]:

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.core import metadata
 from schemas.codec import Json
+from schemas.metadata import event_of
 
 SIDECAR = ".metadata.json"
 JSONL = "valohai.metadata.jsonl"
@@ -96,7 +96,8 @@ def _limit(file: Found, names: set[str]) -> int:
 
 
 def _sidecar(name: str, text: bytes, events: list[str]) -> dict[str, Json] | None:
-    values = metadata.parse(text.decode("utf-8", "replace"))
+    event = event_of(text.decode("utf-8", "replace"), MAX_SIDECAR)
+    values = event.values if event else None
     if values is None:
         events.append(f"{spelled(name)} is not one JSON object; it is stored as an output")
     return values
@@ -107,7 +108,8 @@ def _jsonl(text: bytes, names: set[str], events: list[str]) -> dict[str, dict[st
     for number, line in enumerate(text.decode("utf-8", "replace").splitlines(), 1):
         if not line.strip():
             continue
-        match metadata.parse(line):
+        event = event_of(line, MAX_JSONL)
+        match event and event.values:
             case {"file": str(file), "metadata": dict(values)} if file in names:
                 found.setdefault(file, {}).update(values)
             case {"file": str(file), "metadata": {}}:

@@ -10,7 +10,7 @@ from controller.ports import Ports
 from ledger import executions
 from queues.streams import LogStreams
 from schemas.messages.log import LogRecord
-from schemas.metadata import Pieces, metadata_of
+from schemas.metadata import Event, Pieces, event_of
 from schemas.moments import from_text
 from schemas.ranking import number
 
@@ -32,15 +32,19 @@ def drain(ports: Ports, attempt_id: str) -> None:
 
 def _read(ports: Ports, row: Any) -> bool:
     """Read on from where the ledger is. A metadata line of which only the beginning came is read again with its end."""
-    latest, points, pieces, cursor = dict(row.metadata), [], Pieces(), row.metrics_read
+    latest, points, gaps, pieces, cursor = dict(row.metadata), [], [], Pieces(), row.metrics_read
     before = cursor
     try:
         for identifier, records in _entries(LogStreams(ports.redis), row, cursor):
             was_begun = pieces.is_begun
             for record in records:
                 found = _found(pieces, record)
-                latest |= found
-                points += list(_points(record, found))
+                if found is None:
+                    continue
+                latest |= found.values
+                points += list(_points(record, found.values))
+                at = from_text(record.time)
+                gaps += [(key, record.seq, word, at) for key, word in found.unfinite.items()]
             if not pieces.is_begun:
                 cursor = identifier
             elif not was_begun or any(_ends(record) for record in records):
@@ -51,7 +55,7 @@ def _read(ports: Ports, row: Any) -> bool:
     if cursor == row.metrics_read:
         return False
     with ports.ledger.write() as connection:
-        executions.add_metrics(connection, row.id, points, cursor)
+        executions.add_metrics(connection, row.id, points, cursor, gaps)
         if latest != row.metadata:
             executions.latest_metadata(connection, row.execution_id, latest)
     return True
@@ -67,8 +71,8 @@ def _ends(record: LogRecord) -> bool:
     return record.stream == "stdout" and not record.more
 
 
-def _found(pieces: Pieces, record: LogRecord) -> dict[str, Any]:
-    return metadata_of(pieces.add(record.message, record.more)) if record.stream == "stdout" else {}
+def _found(pieces: Pieces, record: LogRecord) -> Event | None:
+    return event_of(pieces.add(record.message, record.more)) if record.stream == "stdout" else None
 
 
 def _points(record: LogRecord, found: dict[str, Any]) -> Iterator[tuple[str, int, float, datetime]]:

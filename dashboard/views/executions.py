@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
 from typing import Any
 
 from flask import Response, request
 from sqlalchemy import Connection
 from werkzeug.exceptions import NotFound
 
-from dashboard import metrics, waiting
+from dashboard import gaps, metrics, waiting
 from dashboard import plots as drawings
 from dashboard.answers import FILE_POLICY, Answer
 from dashboard.logs import fitted
@@ -19,7 +20,7 @@ from dashboard.views import places
 from dashboard.views.logs import window_of
 from dashboard.words import resources
 from ledger import pages_data, pages_execution, pages_fleet, pages_git, pages_registry, pages_work
-from ledger.pages_execution import AttemptLine, Earlier, ExecutionFull, Point
+from ledger.pages_execution import AttemptLine, Earlier, ExecutionFull, Gap, Point
 from ledger.pages_work import RunLine
 from schemas.states import Word
 
@@ -36,6 +37,7 @@ class _Measured:
     compared_name: str
     points: Mapping[str, Sequence[Point]]
     base: Mapping[str, Sequence[Point]]
+    gaps: Sequence[Gap]
 
 
 def listing(parts: DashboardParts, repository: str | None = None) -> Answer:
@@ -72,8 +74,9 @@ def one(parts: DashboardParts, repository: str, number: int) -> Answer:
         reason = _reason(parts, connection, found)
     window = window_of(parts, current)
     expected = metrics.gates(measured.run, found.node)
-    rows = metrics.last_values(found.metadata, measured.compared)
-    shown = metrics.plots(measured.points, measured.base, measured.compared_name, expected)
+    lost = gaps.lines(measured.gaps, measured.points, metrics.axis_of(measured.points), found.metadata)
+    rows = metrics.last_values(found.metadata, measured.compared, lost)
+    shown = _plots(measured, expected)
     data = {
         "repository": of,
         "project": inside,
@@ -87,6 +90,7 @@ def one(parts: DashboardParts, repository: str, number: int) -> Answer:
         "environment_variables": variables(found.spec.get("environment_variables")),
         "attempts": attempts,
         "metrics": rows,
+        "gaps": lost,
         "expected": expected,
         "compared": measured.compared,
         "outputs": outputs,
@@ -97,6 +101,7 @@ def one(parts: DashboardParts, repository: str, number: int) -> Answer:
     drawn = {
         "resources": resources(asked_for(found)["resources"]),
         "leading": metrics.leading(rows, expected),
+        "ended": [gap for gap in lost if gap.last][:3],
         "compared_name": measured.compared_name,
         "run": measured.run,
         "plots": [(plot.key, drawings.draw(plot), plot.base is not None) for plot in shown],
@@ -150,7 +155,12 @@ def _measured(
     if compared is not None and points:
         other = pages_execution.measured_attempt(connection, compared.id)
         base = metrics.read_points(connection, other.id) if other else {}
-    return _Measured(run, compared, name, points, base)
+    lost = pages_execution.gaps(connection, current.id, metrics.POINTS) if current else ()
+    return _Measured(run, compared, name, points, base, lost)
+
+
+def _plots(measured: _Measured, expected: Sequence[metrics.Gate]) -> list[drawings.Plot]:
+    return metrics.plots(measured.points, measured.base, measured.compared_name, expected, measured.gaps)
 
 
 def _reason(parts: DashboardParts, connection: Connection, found: ExecutionFull) -> str:
@@ -191,17 +201,25 @@ def csv(parts: DashboardParts, repository: str, number: int) -> Response:
         _, _, found = places.execution(connection, repository, number)
         current = pages_execution.measured_attempt(connection, found.id)
         keys = pages_execution.metric_keys(connection, current.id) if current else []
+        lost = pages_execution.gaps(connection, current.id, metrics.POINTS) if current else ()
+    keys = sorted({*keys, *(gap.key for gap in lost)})
+    unplotted = sorted((Point(g.key, g.position, float(g.word), g.at) for g in lost), key=_place)
 
     def body() -> Iterable[str]:
         if current is None:
             yield from metrics.csv(keys, ())
             return
         with parts.ledger.read() as connection:
-            yield from metrics.csv(keys, pages_execution.every_point(connection, current.id))
+            points = pages_execution.every_point(connection, current.id)
+            yield from metrics.csv(keys, merge(points, unplotted, key=_place))
 
     response = Response(body(), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="execution-{number}-metrics.csv"'
     return response
+
+
+def _place(point: Point) -> tuple[int, str]:
+    return point.position, point.key
 
 
 def svg(parts: DashboardParts, repository: str, number: int) -> Response:
@@ -211,7 +229,7 @@ def svg(parts: DashboardParts, repository: str, number: int) -> Response:
         of, _, found = places.execution(connection, repository, number)
         measured = _measured(connection, of.id, found, pages_execution.measured_attempt(connection, found.id))
     expected = metrics.gates(measured.run, found.node)
-    shown = metrics.plots(measured.points, measured.base, measured.compared_name, expected)
+    shown = _plots(measured, expected)
     plot = next((each for each in shown if each.key == key), None)
     if plot is None:
         raise NotFound(f"Execution #{number} has no plot of {key or 'a metric without a name'}.")

@@ -194,6 +194,16 @@ metrics = Table(
     moment("at"),
 )
 
+metric_gaps = Table(
+    "metric_gaps",
+    metadata,
+    Column("attempt_id", String(36), ForeignKey("attempts.id"), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("position", Integer, primary_key=True),  # as in `metrics`, which has no row there
+    Column("word", String(10), nullable=False),  # nan, inf, -inf
+    moment("at"),
+)
+
 outputs = Table(
     "outputs",
     metadata,

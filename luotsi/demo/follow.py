@@ -23,7 +23,7 @@ from ledger.tables import (
     versions,
 )
 from queues.streams import START, LogStreams
-from schemas.metadata import metadata_of
+from schemas.metadata import event_of
 
 Event = dict[str, Any]
 
@@ -114,10 +114,10 @@ class Follower:
             except RedisError:
                 return
             for record in records:
-                metrics = metadata_of(record.message) if record.stream == "stdout" else {}
+                said = event_of(record.message) if record.stream == "stdout" else None
                 event = {"execution": row.number, "stream": record.stream, "time": record.time}
-                if metrics:
-                    yield {"event": "metrics", **event, "values": metrics}
+                if said and said.values:
+                    yield {"event": "metrics", **event, "values": said.values}
                 elif record.message.strip():
                     yield {"event": "log", **event, "message": record.message}
 

@@ -53,6 +53,13 @@ class MadeRows(Writer):
         with self.ledger.write() as connection:
             connection.execute(insert(tables.metrics), rows)
 
+    def gaps(self, attempt: str, key: str, words: Mapping[int, str]) -> None:
+        """Log record -> what a metric was there instead of a number."""
+        for position, word in words.items():
+            self.put(
+                tables.metric_gaps, attempt_id=attempt, key=key, position=position, word=word, at=self.ago(400 - position)
+            )  # fmt: skip
+
     def training(self, attempt: str, epochs: int = 200, best: float = 0.962) -> dict[str, float]:
         """The metrics of a training that converges; the last values, which are the execution's metadata."""
         steps = range(1, epochs + 1)

@@ -41,7 +41,7 @@ TRACEBACK = (
     ("status", "starting: python train.py --epochs 200"),
     "Training on 106 wines, validating on 36; 36 are held out.",
     '{"epoch": 1, "loss": 1.0986, "accuracy": 0.3889}',
-    '{"epoch": 2, "loss": null, "accuracy": 0.3889}',
+    '{"epoch": 2, "loss": NaN, "accuracy": 0.3889}',
     ("stderr", "\x1b[33mRuntimeWarning: overflow encountered in exp\x1b[0m"),
     ("stderr", "Traceback (most recent call last):"),
     ("stderr", '  File "train.py", line 81, in <module>'),
@@ -231,6 +231,10 @@ def _failure(rows: Rows, wine: Repository, agent: str, system: Store) -> Executi
     failed = rows.execution(
         wine, sha, "error", 1090, 4, run_id=run, agent=agent, reason="the command ended with exit code 1 after 4 s",
     )  # fmt: skip
+    assert failed.attempt is not None
+    rows.metrics(failed.attempt, {"epoch": [1.0, 2.0], "loss": [1.0986], "accuracy": [0.3889, 0.3889]})
+    rows.gaps(failed.attempt, "loss", {3: "nan"})
+    rows.set_metadata(failed, {"epoch": 2, "loss": None, "accuracy": 0.3889})
     rows.store_log(failed, log_records(TRACEBACK, rows.ago(1085)), system)
     return failed
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core import metadata, outcome
+from agent.core import outcome
 from agent.core.collect import Found, collect
 from agent.core.environment import variables
 from agent.core.metadata import MAX_KEYS, Totals
@@ -17,6 +17,7 @@ from agent.outputs import Place, find, store
 from agent.patience import keep_trying
 from agent.runtimes.port import Ended, Places
 from schemas.errors import Gone, Refused, Stalled, Waiting
+from schemas.metadata import event_of
 from tests.builders import agent_jobs
 
 
@@ -38,14 +39,22 @@ from tests.builders import agent_jobs
     ],
 )
 def test_what_a_metadata_line_is(line: str, value: object) -> None:
-    assert metadata.parse(line) == value
+    event = event_of(line)
+    assert (event.values if event else None) == value
+
+
+def test_which_values_of_a_line_are_no_numbers_is_kept() -> None:
+    event = event_of('{"loss": NaN, "low": -Infinity, "big": 1e999, "text": "nan", "deep": [NaN], "ok": 0.5}')
+    assert event is not None
+    assert event.unfinite == {"loss": "nan", "low": "-inf", "big": "inf"}
+    assert event.values["text"] == "nan"
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))  # fmt: skip
 def test_whatever_python_prints_can_be_in_a_result(value: object) -> None:
-    event = metadata.parse(json.dumps({"value": value}))
+    event = event_of(json.dumps({"value": value}))
     assert event is not None
-    json.dumps(event, allow_nan=False, ensure_ascii=False).encode()
+    json.dumps(event.values, allow_nan=False, ensure_ascii=False).encode()
 
 
 def test_totals_have_a_limit_and_count_what_they_left_out() -> None:

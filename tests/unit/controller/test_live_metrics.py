@@ -13,7 +13,7 @@ from controller.attempts import live
 from controller.ports import Ports
 from ledger import executions
 from ledger.attempts import AttemptRow
-from ledger.tables import attempts, metrics
+from ledger.tables import attempts, metric_gaps, metrics
 from queues.connection import connect
 from queues.streams import LogStreams
 from schemas import moments
@@ -126,3 +126,13 @@ def test_an_endless_line_that_is_no_metadata_holds_nothing_up(follower: Follower
     follower.read()
     assert follower.cursor() == "22-0", "more than a million characters are only log"
     assert follower.points() == []
+
+
+def test_values_that_are_no_numbers_are_gaps_and_no_points(follower: Follower) -> None:
+    follower.print(('{"loss": 0.5}', False), ('{"loss": NaN}', False), ('{"loss": Infinity, "f1": 1}', False))
+    assert follower.read() == 1
+    assert follower.points() == [("loss", 0.5), ("f1", 1)]
+    assert follower.latest() == {"loss": None, "f1": 1}
+    with follower.ports.ledger.read() as connection:
+        rows = connection.execute(select(metric_gaps).order_by(metric_gaps.c.position)).all()
+    assert [(row.key, row.position, row.word) for row in rows] == [("loss", 2, "nan"), ("loss", 3, "inf")]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import math
 import re
 import xml.etree.ElementTree as ET
@@ -11,7 +12,8 @@ import pytest
 
 from dashboard import metrics, plots
 from dashboard.plots import Plot, Series
-from ledger.pages_execution import Point
+from ledger import tables
+from ledger.pages_execution import Gap, Point
 from ledger.pages_work import RunLine
 from tests.builders.dashboard_house import FilledHouse, House
 from tests.builders.ledger_rows import NOW
@@ -99,6 +101,60 @@ def test_values_that_are_no_numbers_are_left_out() -> None:
     assert metrics.plots({"loss": points("loss", [math.nan])}, {}, "", []) == []
 
 
+@pytest.mark.parametrize(
+    ("numbers", "words", "last", "said"),
+    [
+        ([1, 2], {3: "nan", 4: "nan"}, None, "nan from epoch 30 on"),
+        ([1, 3, 4], {2: "nan"}, 0.5, "nan at epoch 20"),
+        ([1, 3], {2: "nan", 4: "inf"}, None, "nan or inf 2 times, first at epoch 20"),
+        ([], {1: "nan", 2: "nan"}, None, "nan 2 times, first at epoch 10"),
+        ([1], {9: "-inf"}, 0.5, "-inf at log line 9"),
+    ],
+)
+def test_what_is_no_number_is_said_with_its_place(
+    house: House, numbers: list[int], words: dict[int, str], last: float | None, said: str
+) -> None:
+    of = house.rows.repository()
+    done = house.rows.execution(of, house.rows.commit(of))
+    assert done.attempt is not None
+    for place in (1, 2, 3, 4):
+        house.rows.put(
+            tables.metrics, attempt_id=done.attempt, key="epoch", position=place, value=10.0 * place, at=NOW
+        )
+    for place in numbers:
+        house.rows.put(tables.metrics, attempt_id=done.attempt, key="loss", position=place, value=0.5, at=NOW)
+    house.rows.gaps(done.attempt, "loss", words)
+    house.rows.set_metadata(done, {"loss": last, "epoch": 40})
+    page = house.get(f"/r/wine/executions/{done.number}")
+    text = " ".join(read(page).text.split())
+    assert f"loss: {said}" in text
+    answer = json.loads(house.get(f"/r/wine/executions/{done.number}.json"))
+    assert [(gap["key"], gap["words"]) for gap in answer["gaps"]] == [("loss", said)]
+    ended = list(words.values())[-1]
+    assert [row["value"] for row in answer["metrics"] if row["key"] == "loss"] == [
+        ended if last is None else last
+    ]
+
+
+def test_a_plot_is_broken_where_there_is_no_number() -> None:
+    gaps = [Gap("loss", place, "nan", NOW) for place in (3, 4, 6)]
+    found = {
+        "epoch": points("epoch", [10, 20, 30, 40, 50, 60, 70]),
+        "loss": points("loss", [5, 4, 3, 2], [1, 2, 5, 7]),
+    }
+    (plot,) = metrics.plots(found, {}, "", [], gaps)
+    assert plot.gaps == [(30, 40, "nan"), (60, 60, "nan")]
+    drawn = str(plots.draw(plot))
+    line = re.search(r'class="value" d="([^"]*)"', drawn)
+    assert line is not None
+    assert (line[1].count("M"), line[1].count("h0")) == (3, 2), "one of two values, two of one"
+    assert drawn.count('class="gap"') == 2
+    ending = {"loss": points("loss", [5, 4])}
+    (plot,) = metrics.plots(ending, {}, "", [], [Gap("loss", 9, "inf", NOW + timedelta(seconds=9))])
+    assert plot.gaps == [(8, 8, "inf")]
+    ET.fromstring(str(plots.draw(plot)))
+
+
 def test_what_the_gate_asks_for_is_drawn_first() -> None:
     found = {key: points(key, [1, 2]) for key in ("a", "b", "c")}
     expected = metrics.gates(run({"expect": ["c > 1"]}), None)
@@ -170,7 +226,14 @@ def test_the_csv_has_every_value(filled: FilledHouse) -> None:
 
 
 def test_the_csv_of_nothing_is_a_header(filled: FilledHouse) -> None:
-    assert filled.get(f"/r/wine/executions/{filled.sample.failed.number}/metrics.csv") == "line,time\r\n"
+    number = filled.sample.releases.retried.number
+    assert filled.get(f"/r/lab/penguins/executions/{number}/metrics.csv") == "line,time\r\n"
+
+
+def test_the_csv_has_what_was_no_number_in_its_place(filled: FilledHouse) -> None:
+    rows = filled.get(f"/r/wine/executions/{filled.sample.failed.number}/metrics.csv").splitlines()
+    assert rows[0] == "line,time,accuracy,epoch,loss"
+    assert [row.split(",")[2:] for row in rows[1:]] == [["0.3889", "1.0", "1.0986"], ["0.3889", "2.0", "nan"]]
 
 
 @pytest.mark.parametrize("key", ["=cmd|'/c calc'!A0", "+1", "-1", "@SUM(A1)", 'a"b', "a,b", "a\nb"])
