@@ -20,6 +20,7 @@ from agent.builds.tree import METADATA, Item, Items, write_tar
 from schemas.errors import ConfigError, LuotsiError, Refused, Stalled, Waiting
 from schemas.messages.job import Build, Job
 from schemas.messages.result import Built
+from schemas.shell import SHELL
 
 WORKDIR = "/valohai/repository"
 REQUIREMENTS = ("requirements-deployment.txt", "requirements.txt")
@@ -99,7 +100,7 @@ def _dockerfile(wanted: Build, requirements: str | None, *, alone: bool, code: b
         f"ENV VALOHAI_PORT={wanted.port} PYTHONUNBUFFERED=1",
         f"EXPOSE {wanted.port}",
         "ENTRYPOINT []",
-        f"CMD {json.dumps(['/bin/sh', '-c', wanted.command])}",
+        f"CMD {json.dumps([*SHELL, wanted.command])}",
     ]
     return "\n".join(lines) + "\n"
 

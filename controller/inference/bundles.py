@@ -27,7 +27,7 @@ _CHUNK = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a bundle says of itself: the command for `sh -c`, and the port that it was written for."""
+    """What a bundle says of itself: the command for a shell, and the port that it was written for."""
 
     command: str
     port: int

@@ -19,7 +19,8 @@ from schemas.errors import Refused, Stalled, Waiting
 
 LABEL = "luotsi.serving"
 """Its value is the served name; labels below it carry the rest. `luotsi.cluster` tells installations on one engine apart."""
-GRACE = 10
+GROUP = {"TINI_KILL_PROCESS_GROUP": "1"}
+"""Has the engine's init pass a signal on to the server too, not only to the shell that waits for it (tini's own variable)."""
 LOGS = LogConfig(type="json-file", config={"max-size": "10m", "max-file": "2"})
 
 
@@ -51,7 +52,7 @@ class Containers:
             detach=True,
             init=True,
             labels=self._labels(identity, wanted),
-            environment=environment(wanted, ANYWHERE, wanted.port),
+            environment=GROUP | environment(wanted, ANYWHERE, wanted.port),
             ports={f"{wanted.port}/tcp": (LOOPBACK, 0)},
             security_opt=["no-new-privileges"],
             log_config=LOGS,

@@ -37,7 +37,7 @@ class Smoke:
 class Serving:
     """What one stage of one model should serve. `name` is its identity in the cluster.
 
-    `reference` and `digest` are those of `schemas.messages.result.Built`. `command` is run by `sh -c` for a bundle; an image
+    `reference` and `digest` are those of `schemas.messages.result.Built`. `command` is for a shell (`schemas/shell.py`), as a bundle has it too; an image
     has its own. `prefix` is the path under which the gateway gives it to the world: `/<repository>/<model>/<stage>/<endpoint>`.
     """
 

@@ -26,13 +26,14 @@ from controller.inference import bundles, proc
 from controller.inference.instances import LOOPBACK, Instance, Starts, environment
 from controller.inference.port import Serving
 from schemas.errors import Refused, Stalled
+from schemas.shell import SHELL
 
 MARK = "LUOTSI_INSTANCE"
 START_SECONDS = 10.0
 LOG_TAIL = 65_536
 MAX_LOG = 32 * 1024 * 1024
 """Bytes after which a log is set aside as `log.1` and begun anew, so that no endpoint fills the disk."""
-_SHIM = 'cat /proc/$$/stat >"$1/.stat" && mv "$1/.stat" "$1/stat" && shift && exec sh -c "$1"'
+_SHIM = 'cat /proc/$$/stat >"$1/.stat" && mv "$1/.stat" "$1/stat" && shift && exec "$@"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Processes:
         home = folder / "valohai"
         with (folder / "log").open("ab") as log:
             self._children[identity] = subprocess.Popen(
-                ["/bin/sh", "-c", _SHIM, "luotsi", str(folder), command],
+                ["/bin/sh", "-c", _SHIM, "luotsi", str(folder), *SHELL, command],
                 cwd=home / bundles.CODE,
                 env=_environment(home) | environment(wanted, LOOPBACK, port) | {MARK: identity},
                 stdin=subprocess.DEVNULL,

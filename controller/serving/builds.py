@@ -12,7 +12,7 @@ from ledger import executions, registry, repositories, verdicts
 from ledger.executions import NewExecution
 from ledger.registry import PromotionRow
 from ledger.repositories import ProjectRow, RepositoryRow
-from schemas import codec, moments
+from schemas import codec, moments, shell
 from schemas.errors import ConfigError
 from schemas.messages.job import Archive, Build, DatumFile
 
@@ -111,11 +111,11 @@ def build(ports: Ports, asked: Asked) -> NewExecution:
 
 
 def command_of(endpoint: Any) -> str:
-    """What the endpoint runs, as text for `sh -c`. A module of `wsgi` without a callable means its `application`: gunicorn's rule."""
+    """What the endpoint runs, as text for a shell. A module of `wsgi` without a callable means its `application`: gunicorn's rule."""
     if endpoint.wsgi:
         return WSGI.format(app=shlex.quote(str(endpoint.wsgi).strip()))
     command = endpoint.server_command
-    return " && ".join(command) if isinstance(command, list) else str(command)
+    return shell.grouped(command) if isinstance(command, list) else str(command)
 
 
 def _path(endpoint: Any, file: str) -> str:

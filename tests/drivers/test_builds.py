@@ -20,6 +20,7 @@ from schemas import archive
 from schemas.archive import Entry, Kind
 from schemas.errors import ConfigError, Refused, Waiting
 from schemas.messages.job import DatumFile, Job
+from schemas.shell import SHELL
 from tests.builders import endpoints
 from tests.parts.docker_engine import DockerEngine
 from tests.parts.oci_registry import OciRegistry
@@ -218,7 +219,7 @@ class TestImage:
         assert image.id == built.digest
         assert config["WorkingDir"] == "/valohai/repository"
         assert not config["Entrypoint"]
-        assert config["Cmd"] == ["/bin/sh", "-c", "python3 serve.py"]
+        assert config["Cmd"] == [*SHELL, "python3 serve.py"]
         assert "8000/tcp" in config["ExposedPorts"]
         assert "VALOHAI_PORT=8000" in config["Env"]
         assert config["Labels"]["luotsi.model"] == "churn"
@@ -279,7 +280,7 @@ class TestImage:
         wanted = self.job(docker_engine, command=command, version="v1.0.0-$(touch.x)")
         built = shelf.build(tmp_path, wanted, docker_engine.address)
         config = client.images.get(built.digest).attrs["Config"]
-        assert config["Cmd"] == ["/bin/sh", "-c", command]
+        assert config["Cmd"] == [*SHELL, command]
         assert config["Labels"]["luotsi.version"] == "v1.0.0-$(touch.x)"
 
     @pytest.mark.parametrize("image", ["python\nRUN touch /x", "-python", "a b", "", "$(id)"])

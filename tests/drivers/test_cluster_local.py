@@ -147,6 +147,9 @@ class LocalContract(ClusterContract):
         assert len(upstreams(tmp_path)) == 1
         assert only(cluster).healthy
 
+    def test_a_command_may_be_written_for_bash(self, cluster: Cluster, make: Make) -> None:
+        assert settle(cluster, make(command="[[ a == a ]] && exec python3 serve.py"))[-1].digest
+
     pids = True
 
     def test_asking_for_another_in_the_middle_abandons_the_first(

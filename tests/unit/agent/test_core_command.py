@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.command import SCRIPT, Joiner, join
+from agent.core.command import SCRIPT, join
 from schemas.errors import Refused
+from schemas.shell import Joiner
 
 
 def run(*entries: str, folder: Path | None = None, joiner: Joiner = "&&") -> tuple[int, str]:

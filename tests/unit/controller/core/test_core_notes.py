@@ -109,7 +109,7 @@ def test_what_an_endpoint_asks_of_a_cluster_is_said(asked: str) -> None:
 def test_an_endpoint_that_asks_for_nothing_of_the_kind() -> None:
     endpoint = parse_config((ENDPOINT % ", port: 9000").encode()).valohai.endpoints["serve"]
     assert endpoint_notes.notes(endpoint) == []
-    assert command_of(endpoint) == "run && it"
+    assert command_of(endpoint) == "{\nrun\n} && {\nit\n}"
 
 
 @pytest.mark.parametrize("app", ["app", "package.app:serve", "app:create_app('it''s')"])

@@ -1,4 +1,4 @@
-"""Where endpoints that are plain processes listen: on loopback where they heed what they are told, and said where not."""
+"""Endpoints that are plain processes: where they listen, what is said of those that do not heed it, and how they end."""
 
 import socket
 from collections.abc import Iterator
@@ -46,6 +46,28 @@ def test_one_that_others_reach_past_the_gateway_is_named(cluster: Cluster, make:
     said = "It listens on 0.0.0.0, where others reach it past the gateway"
     assert said in settle(cluster, make(command=ON_ALL))[-1].reason
     assert said in only(cluster).detail
+
+
+SLOW_TO_LEAVE = """
+python3 - <<'END'
+import os, runpy, signal, threading
+def leave(*_):
+    threading.Event().wait(0.5)
+    open("@LEFT@", "w").close()
+    os._exit(0)
+signal.signal(signal.SIGTERM, leave)
+runpy.run_path("serve.py")
+END
+echo "the server has ended"
+"""
+
+
+def test_a_shell_that_waits_for_the_server_gives_it_the_time_to_leave(
+    cluster: Cluster, make: Make, tmp_path: Path
+) -> None:
+    settle(cluster, make(command=SLOW_TO_LEAVE.replace("@LEFT@", str(tmp_path / "left"))))
+    gone(cluster, only(cluster).name)
+    assert (tmp_path / "left").exists()
 
 
 @pytest.mark.parametrize(
