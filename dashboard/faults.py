@@ -69,7 +69,13 @@ def _page(parts: DashboardParts, status: int, words: str, error: HTTPException |
         words = _WORDS[status]
     title = _TITLES.get(status, "This did not work")
     as_json = wants_json() or request.path.endswith(".json")
-    data = {"status": status, "error": title, "reason": without_userinfo(words)}
+    data = {
+        "status": status,
+        "error": title,
+        "reason": without_userinfo(words),
+        "looked_for": without_userinfo(request.path),
+        "ways": getattr(error, "ways", ()),
+    }
     response = respond(Answer("fault.html", data, status=status), parts.now(), as_json)
     if status == 405 and error is not None:
         response.headers["Allow"] = "GET, HEAD"

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import request
-from werkzeug.exceptions import NotFound
 
+from dashboard import missing
 from dashboard.answers import Answer
+from dashboard.missing import Missing
 from dashboard.parts import DashboardParts
 from dashboard.views import places
 from ledger import pages_git, pages_registry, pages_work
@@ -58,7 +59,7 @@ def one(parts: DashboardParts, repository: str, sha: str) -> Answer:
         of = places.repository(connection, repository)
         commit = pages_git.commit(connection, of.id, sha)
         if commit is None:
-            raise NotFound(f"The commit {sha} has not been seen in {of.name}.")
+            raise Missing(f"The commit {sha} has not been seen in {of.name}.", missing.of(of, "commits"))
         verdicts = pages_git.verdicts_of(connection, of.id, sha)
         data = {
             "repository": of,

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
-from flask import request
+from flask import request, url_for
 from sqlalchemy import Connection
-from werkzeug.exceptions import NotFound
 
+from dashboard import missing
+from dashboard.missing import Missing, Way
+from dashboard.words import in_root
 from ledger import pages_execution, pages_git
 from ledger.pages_execution import ExecutionFull
 from ledger.pages_git import ProjectLine, RepositoryLine
@@ -15,7 +17,7 @@ def repository(connection: Connection, name: str) -> RepositoryLine:
     """The repository of this name."""
     found = pages_git.repository(connection, name)
     if found is None:
-        raise NotFound(f"There is no repository named {name} here.")
+        raise missing.repository(connection, name)
     return found
 
 
@@ -26,7 +28,8 @@ def project(connection: Connection, of: RepositoryLine) -> ProjectLine:
     found = next((each for each in projects if root is None or each.root == root), None)
     if found is None:
         where = f" in {root}" if root else ""
-        raise NotFound(f"The repository {of.name} has no project{where} yet.")
+        here = Way(of.name, url_for("dashboard.repository", repository=of.name))
+        raise Missing(f"The repository {of.name} has no project{where} yet.", here)
     return found
 
 
@@ -38,5 +41,6 @@ def execution(
     inside = project(connection, of)
     found = pages_execution.execution(connection, inside.id, number) if number < 2**31 else None
     if found is None:
-        raise NotFound(f"There is no execution #{number} in {of.name}.")
+        lists = missing.of(of, "executions", inside.root)
+        raise Missing(f"There is no execution #{number} in {in_root(of.name, inside.root)}.", lists)
     return of, inside, found

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import redirect, request, url_for
-from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from dashboard import graph, nodes
+from dashboard import graph, missing, nodes
 from dashboard.answers import Answer
+from dashboard.missing import Missing
 from dashboard.nodes import NodeRow, Parts
 from dashboard.parts import DashboardParts
 from dashboard.templating import to_execution, to_pipeline, to_task
@@ -37,7 +37,7 @@ def one(parts: DashboardParts, repository: str, run: str) -> Answer:
         of = places.repository(connection, repository)
         found = pages_work.run(connection, of.id, run)
         if found is None:
-            raise NotFound(f"There is no run {run} in {of.name}.")
+            raise Missing(f"There is no run {run} in {of.name}.", missing.of(of, "runs"))
         executions = pages_work.executions_of(connection, found.id)
         pipelines = pages_work.pipelines_of(connection, found.id)
         tasks = pages_tasks.of_run(connection, found.id)
@@ -71,7 +71,7 @@ def pipeline(parts: DashboardParts, repository: str, number: int) -> Response:
         inside = places.project(connection, of)
         found = pages_pipelines.pipeline(connection, inside.id, number) if number < 2**31 else None
     if found is None:
-        raise NotFound(f"There is no pipeline ={number} in {of.name}.")
+        raise Missing(f"There is no pipeline ={number} in {of.name}.", missing.of(of, "runs"))
     return redirect(to_pipeline(of.name, found.run_id, found.number))
 
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection
-from werkzeug.exceptions import NotFound
 
-from dashboard import metrics, sweeps
+from dashboard import metrics, missing, sweeps
 from dashboard import plots as drawings
 from dashboard.answers import Answer
+from dashboard.missing import Missing
 from dashboard.parts import DashboardParts
 from dashboard.sweeps import Table
 from dashboard.views import places
@@ -45,7 +45,7 @@ def one(parts: DashboardParts, repository: str, number: int) -> Answer:
         inside = places.project(connection, of)
         found = pages_tasks.task(connection, inside.id, number) if number < 2**31 else None
         if found is None:
-            raise NotFound(f"There is no task !{number} in {of.name}.")
+            raise Missing(f"There is no task !{number} in {of.name}.", missing.of(of, "runs"))
         run = pages_work.run(connection, of.id, found.run_id)
         table = compared(connection, found, run)
     expected = metrics.gates(run, found.node)

@@ -109,7 +109,11 @@ def test_other_methods_are_refused_in_a_sentence(filled: FilledHouse, method: st
         ("/r/nobody/executions", "no repository named nobody"),
         ("/r/nobody/executions/1", "no repository named nobody"),
         (f"/r/wine/commit/{'0' * 40}", "has not been seen in wine"),
-        ("/r/wine/commit/short", "no repository named wine/commit/short"),
+        ("/r/wine/commit/short", "wine has no commit short. A commit is named by its whole id."),
+        ("/r/wine/run/train", "wine has no run train. A run is named by its whole id."),
+        ("/r/wine/executions/first", "wine has no execution first. An execution is named by its number."),
+        ("/r/lab/penguins/pipelines/x", "lab/penguins has no pipeline x."),
+        ("/r/wine/models", "The repository wine has no page models."),
         (f"/r/wine/run/{UNKNOWN}", f"no run {UNKNOWN}"),
         ("/r/wine/executions/999", "no execution #999"),
         ("/r/wine/executions/99999999999999999999", "no execution #"),
@@ -131,7 +135,25 @@ def test_what_is_not_there_is_a_page_that_says_so(filled: FilledHouse, place: st
     assert words in read(page).text
     assert read(page).tags.count("h1") == 1
     joined = "&" if "?" in place else "?"
-    assert json.loads(filled.get(f"{place}{joined}format=json", 404))["status"] == 404
+    answer = json.loads(filled.get(f"{place}{joined}format=json", 404))
+    assert (answer["status"], answer["looked_for"]) == (404, place.partition("?")[0])
+    for way in answer["ways"]:
+        assert f'href="{way["address"]}"' in page.replace("&amp;", "&")
+        assert filled.client.get(way["address"]).status_code in (200, 302)
+
+
+def test_what_is_missing_names_the_pages_nearby(filled: FilledHouse) -> None:
+    def ways(place: str) -> list[str]:
+        return [way["address"] for way in json.loads(filled.get(place, 404))["ways"]]
+
+    sha = filled.sample.sha
+    assert ways(f"/r/wine/commit/{sha[:7]}.json") == [f"/r/wine/commit/{sha}", "/r/wine/commits"]
+    assert ways(f"/r/wine/run/{UNKNOWN}.json") == ["/r/wine/runs"]
+    assert ways("/r/wine/run/nonsense.json") == ["/r/wine/runs", "/r/wine"]
+    assert ways("/r/lab/penguins/executions/999.json?root=models/eu") == [
+        "/r/lab/penguins/executions?root=models/eu"
+    ]
+    assert ways("/r/nobody.json") == ["/repositories", "/search?q=nobody"]
 
 
 @pytest.mark.parametrize(
