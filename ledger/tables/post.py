@@ -128,7 +128,7 @@ settings_in_use = Table(
     "settings_in_use",
     metadata,
     Column("process", String(40), primary_key=True),  # controller, or its file events
-    Column("trouble", Text, nullable=False, default=""),  # why luotsi.yaml is not in use, or no events are heard
+    Column("trouble", Text, nullable=False, default=""),  # why the file, or file events, are not in use
     Column("maintenance", Text, nullable=False, default=""),  # why nothing new starts
     moment("written_at"),
 )
