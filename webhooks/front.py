@@ -73,7 +73,7 @@ class _Answer:
         self._send = send
         self._silence = silence
         self._whole: asyncio.Future[tuple[Message, bytes] | None] = self._loop.create_future()
-        self._finished: asyncio.Future[None] = self._loop.create_future()
+        self._finished: asyncio.Future[None] | None = None  # there when it is known to come in pieces
         self._gone = False
         self._status = 500
         self._headers: Headers = []
@@ -91,7 +91,7 @@ class _Answer:
             log.error("answer failed", path=environ["PATH_INFO"], exc_info=error)
             self._start("500 Internal Server Error", [("Content-Length", "0")])
             self._on_loop(self._whole, (self._head(), b""))
-        finally:
+        if self._finished is not None:
             self._on_loop(self._finished, None)
 
     async def pass_on(self, receive: Receive) -> None:
@@ -101,6 +101,7 @@ class _Answer:
             start, body = whole
             await self._send(start)
             await self._send({"type": "http.response.body", "body": body})
+        if self._finished is None:
             return
         leaving = self._loop.create_task(_gone(receive))
         try:
@@ -120,6 +121,7 @@ class _Answer:
         if method == "HEAD" or self._status in (204, 304) or size == b"%d" % len(first):
             self._on_loop(self._whole, (self._head(), first))
             return
+        self._finished = self._loop.create_future()
         self._on_loop(self._whole, None)
         if self._sent(self._head()):
             for piece in chain([first], pieces):
