@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from ledger import observations, verdicts
 from ledger.tables import projects, repositories
@@ -241,6 +241,31 @@ def asked(
     if heard_until is not None:
         values["heard_until"] = heard_until
     connection.execute(update(repositories).where(repositories.c.id == repository_id).values(**values))
+
+
+def to_ask(
+    connection: Connection, forges: Collection[str], before: datetime, before_hooked: datetime
+) -> list[RepositoryRow]:
+    """Watched repositories at these forges that were asked about `before`, whoever has waited longest first.
+
+    `before_hooked` holds for those whose hook works: it brings what there is to hear.
+    """
+    hears = and_(
+        repositories.c.hook.is_not(None), repositories.c.forge_id.is_not(None), repositories.c.deaf.is_(None)
+    )
+    asked_at = repositories.c.asked_at
+    due = or_(asked_at.is_(None), asked_at <= before_hooked, and_(~hears, asked_at <= before))
+    rows = connection.execute(
+        select(*_REPOSITORY)
+        .where(
+            repositories.c.removed_at.is_(None),
+            repositories.c.forge.in_(list(forges)),
+            repositories.c.slug.is_not(None),
+            due,
+        )
+        .order_by(asked_at.is_not(None), asked_at, repositories.c.name)
+    )
+    return [RepositoryRow(*row) for row in rows]
 
 
 def ask_again(connection: Connection, repository_id: str) -> None:

@@ -5,7 +5,7 @@ at the pace of `PACE`. A forge that does not answer is "unknown": what was known
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
@@ -41,8 +41,12 @@ MOST_LOST = 50
 
 def ask(ports: Ports) -> set[str]:
     """Ask about repositories that are due, some at a time; the names of those of which something new was told."""
-    news = _introduced(ports)
-    due = [row for row in _due(ports) if row.forge_id is not None]
+    due = _due(ports)
+    strangers = [row for row in due if row.forge_id is None]
+    news = _introduced(ports, strangers)
+    if news:
+        due = _due(ports)
+    due = [row for row in due if row.forge_id is not None]
 
     def act(row: RepositoryRow) -> bool:
         new = _ask(ports, row)
@@ -58,16 +62,10 @@ def _due(ports: Ports) -> list[RepositoryRow]:
     """Those that should be asked about, whoever has waited longest first."""
     now = ports.clock()
     with ports.ledger.read() as connection:
-        rows = [row for row in repositories.watched(connection) if row.forge in ports.forges and row.slug]
-
-    def due(row: RepositoryRow) -> bool:
-        pace = WITH_HOOK if row.hook and row.forge_id and not row.deaf else PACE
-        return row.asked_at is None or row.asked_at <= now - pace
-
-    return sorted(filter(due, rows), key=lambda row: row.asked_at or datetime.min.replace(tzinfo=UTC))
+        return repositories.to_ask(connection, ports.forges, now - PACE, now - WITH_HOOK)
 
 
-def _introduced(ports: Ports) -> set[str]:
+def _introduced(ports: Ports, strangers: Sequence[RepositoryRow]) -> set[str]:
     """Ask which repositories the strangers are; the names of those that may be looked at now.
 
     One that was looked at before goes first: of two that are the same, the one that was there keeps its id.
@@ -87,10 +85,10 @@ def _introduced(ports: Ports) -> set[str]:
             news.add(row.name)
         return known
 
-    strangers = sorted(
-        (row for row in _due(ports) if row.forge_id is None), key=lambda row: row.baseline_at is None
+    known_first = sorted(strangers, key=lambda row: row.baseline_at is None)
+    isolate.each(
+        known_first[:STRANGERS], act, lambda row, bug: _stranger(ports, row, f"internal: {bug}", PACE)
     )
-    isolate.each(strangers[:STRANGERS], act, lambda row, bug: _stranger(ports, row, f"internal: {bug}", PACE))
     return news
 
 
@@ -129,21 +127,24 @@ def _ask(ports: Ports, row: RepositoryRow) -> bool:
         slug = _place(ports, api, row)
         new = _pulls(ports, api, row, slug)
         new += _comments(ports, api, row, slug)
-        _lost(ports, api, row, slug)
+        deaf = _lost(ports, api, row, slug)
     except LuotsiError as error:
         _deaf(ports, row, str(error))
         return False
-    with ports.ledger.write() as connection:
-        repositories.asked(connection, row.id, ports.clock(), began - OVERLAP, None)
+    if deaf:
+        _deaf(ports, row, deaf, began - OVERLAP)
+    else:
+        with ports.ledger.write() as connection:
+            repositories.asked(connection, row.id, ports.clock(), began - OVERLAP, None)
     return new > 0
 
 
-def _deaf(ports: Ports, row: RepositoryRow, reason: str) -> None:
+def _deaf(ports: Ports, row: RepositoryRow, reason: str, heard_until: datetime | None = None) -> None:
     """The forge did not tell: it is asked again at the next pace, from where it told last."""
     if row.deaf != reason:
         log.warning("the forge does not tell", repository=row.name, reason=reason)
     with ports.ledger.write() as connection:
-        repositories.asked(connection, row.id, ports.clock(), None, reason)
+        repositories.asked(connection, row.id, ports.clock(), heard_until, reason)
 
 
 def _place(ports: Ports, api: ForgeApi, row: RepositoryRow) -> str:
@@ -187,10 +188,14 @@ def _comments(ports: Ports, api: ForgeApi, row: RepositoryRow, slug: str) -> int
     return _each(found, lambda one: hearing.tell_comment(ports, api, present, one).new, "a comment")
 
 
-def _lost(ports: Ports, api: ForgeApi, row: RepositoryRow, slug: str) -> None:
+def _lost(ports: Ports, api: ForgeApi, row: RepositoryRow, slug: str) -> str:
+    """Have what was lost delivered again; what a person has to mend first, so that comments are not asked for anew meanwhile.
+
+    A hook that somebody deleted at the forge is forgotten: without one it is asked at the pace of that.
+    """
     hook = row.hook
     if not hook:
-        return
+        return ""
 
     def ask(missed: MissedDelivery) -> bool:
         api.redeliver(slug, hook, missed)
@@ -200,8 +205,16 @@ def _lost(ports: Ports, api: ForgeApi, row: RepositoryRow, slug: str) -> None:
         return True
 
     since = row.heard_until or ports.clock() - FIRST
-    missed = api.missed_deliveries(slug, hook, moments.to_text(since))[:MOST_LOST]
-    _each(missed, ask, "a lost delivery")
+    try:
+        missed = api.missed_deliveries(slug, hook, moments.to_text(since))[:MOST_LOST]
+        _each(missed, ask, "a lost delivery")
+    except Gone as error:
+        log.warning("the hook is gone", repository=row.name, reason=str(error))
+        with ports.ledger.write() as connection:
+            repositories.hooked(connection, row.id, None)
+    except Stalled as error:
+        return str(error)
+    return ""
 
 
 def _each(found: Sequence[T], act: Callable[[T], bool], what: str) -> int:

@@ -1,7 +1,7 @@
 """One repository is one row, whatever it is called and however its address is written; SQLite and PostgreSQL alike."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection
@@ -177,3 +177,31 @@ def test_threat_10_nothing_is_done_for_a_repository_before_its_forge_has_told_wh
         repositories.known_at_forge(connection, other, "18", "x/y")
         assert repositories.known_at_forge(connection, other, "17", "team/wine") == "wine"
         assert [row.name for row in repositories.watched(connection, ["hub"])] == ["beer", "wine"]
+
+
+def test_who_has_waited_longest_is_asked_first_and_a_hook_that_works_spares_calls(ledger: Ledger) -> None:
+    def minutes(count: int) -> datetime:
+        return NOW + timedelta(minutes=count)
+
+    with ledger.write() as connection:
+        for name in ("never", "old", "hooked", "deaf", "stranger", "just", "gone", "elsewhere"):
+            at = AtForge("elsewhere" if name == "elsewhere" else "hub", f"team/{name}")
+            id = ensure(connection, name, f"https://git.example.org/{name}", at, spelling=name)
+            if name == "never":
+                continue
+            if name != "stranger":
+                repositories.known_at_forge(connection, id, name, f"team/{name}")
+            repositories.hooked(connection, id, None if name in ("old", "just") else "4")
+            asked = minutes(9 if name == "just" else 0 if name == "old" else 5)
+            repositories.asked(connection, id, asked, None, "no rights" if name == "deaf" else None)
+        repositories.retire(
+            connection, {"never", "old", "hooked", "deaf", "stranger", "just", "elsewhere"}, NOW
+        )
+
+        def due(paced: int, hooked: int) -> list[str]:
+            found = repositories.to_ask(connection, ["hub"], minutes(paced), minutes(hooked))
+            return [row.name for row in found]
+
+        assert due(8, 0) == ["never", "old", "deaf", "stranger"]
+        assert due(9, 5) == ["never", "old", "deaf", "hooked", "stranger", "just"]
+        assert due(-1, -1) == ["never"]
