@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-GPU = "nvidia.com/gpu"
+from schemas.engine_limits import GPU
+
 SECONDS = 20
 """For the driver's tool, which may hang when a device has failed."""
 

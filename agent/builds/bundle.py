@@ -9,7 +9,7 @@ import zstandard
 
 from agent.builds.tree import METADATA, Item, Items, write_tar
 from schemas.errors import Stalled
-from schemas.messages.job import Build
+from schemas.messages.job import Build, Resources
 from schemas.messages.result import Built, Output
 
 NAME = "endpoint.bundle.tar.zst"
@@ -31,6 +31,8 @@ def build(
         say(
             f"The cluster's own Python must have {', '.join(wanted.packages)}: the endpoint's command needs it."
         )
+    if wanted.resources != Resources():
+        say("`resources` of the endpoint are ignored: it is served as a plain process, which nothing bounds.")
     whole = {CODE + path: item for path, item in code.items()}
     whole[METADATA.encode()] = Item(items.metadata)
     whole[DESCRIPTION.encode()] = Item(_description(wanted, items))

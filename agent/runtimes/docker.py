@@ -24,11 +24,11 @@ from urllib3.exceptions import HTTPError
 from agent.core import position
 from agent.core.frames import Frames, Stamped, joined
 from agent.core.outcome import KILLED
-from agent.machine import GPU
 from agent.runtimes import engine_options
 from agent.runtimes.engine import one_line, translated
 from agent.runtimes.engine_images import Images
 from agent.runtimes.port import FOLDERS, Ended, Image, Needs, Piece, Places, Running, Spec
+from schemas.engine_limits import GPU
 from schemas.errors import Refused, Stalled, Waiting
 
 USUAL_SOCKET = "unix:///var/run/docker.sock"

@@ -4,28 +4,16 @@ from typing import Any
 
 from docker.types import DeviceRequest, DriverConfig, Mount
 
-from agent.machine import GPU
 from agent.runtimes.port import Needs
+from schemas import engine_limits
+from schemas.engine_limits import GPU
 from schemas.messages import job
-
-SHARES = 1024
-"""CPU shares of one core, as the engine weighs them."""
 
 
 def limits(needs: Needs) -> dict[str, Any]:
-    """CPUs and memory: `min` is what is reserved, `max` where it ends."""
-    found: dict[str, Any] = {}
-    if needs.cpu_max:
-        found["nano_cpus"] = int(needs.cpu_max * 1e9)
-    if needs.cpu_min:
-        found["cpu_shares"] = max(2, int(needs.cpu_min * SHARES))
-    if needs.cores:
-        found["cpuset_cpus"] = needs.cores
-    if needs.memory_max:
-        found["mem_limit"] = found["memswap_limit"] = needs.memory_max * 1024 * 1024
-    if needs.memory_min and needs.memory_min <= (needs.memory_max or needs.memory_min):
-        found["mem_reservation"] = needs.memory_min * 1024 * 1024
-    return found
+    """CPUs and memory, and which cores."""
+    found = engine_limits.limits(needs.cpu_min, needs.cpu_max, needs.memory_min, needs.memory_max)
+    return {**found, "cpuset_cpus": needs.cores} if needs.cores else found
 
 
 def mount(mount: job.Mount) -> Mount:

@@ -11,16 +11,22 @@ import docker
 import requests.exceptions
 import urllib3.exceptions
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.types import LogConfig
+from docker.types import DeviceRequest, LogConfig
 
 from controller.inference.instances import ANYWHERE, LOOPBACK, Instance, Starts, environment
 from controller.inference.port import Serving
+from schemas.engine_limits import GPU, limits
 from schemas.errors import Refused, Stalled, Waiting
+from schemas.messages.job import Resources
 
 LABEL = "luotsi.serving"
 """Its value is the served name; labels below it carry the rest. `luotsi.cluster` tells installations on one engine apart."""
 GROUP = {"TINI_KILL_PROCESS_GROUP": "1"}
 """Has the engine's init pass a signal on to the server too, not only to the shell that waits for it (tini's own variable)."""
+SHARE = 0.5
+"""Of the engine's memory: what an endpoint may use that does not say how much."""
+PIDS = 4096
+"""Processes and threads of one replica; a server with many workers has some hundreds."""
 LOGS = LogConfig(type="json-file", config={"max-size": "10m", "max-file": "2"})
 
 
@@ -32,6 +38,7 @@ class Containers:
         self._cluster = cluster
         self._client: docker.DockerClient | None = None
         self._digests: dict[str, frozenset[str]] = {}
+        self._memory = 0
         self._starts = Starts()
         self._lock = Lock()
 
@@ -56,12 +63,25 @@ class Containers:
             ports={f"{wanted.port}/tcp": (LOOPBACK, 0)},
             security_opt=["no-new-privileges"],
             log_config=LOGS,
+            **self._bounds(client, wanted.resources),
         )
         try:
             container.start()
         except APIError as error:
             container.remove(force=True)
             raise Refused(f"the engine could not start it: {error.explanation}") from error
+
+    def _bounds(self, client: docker.DockerClient, asked: Resources) -> dict[str, Any]:
+        """What one replica may use: never all of the machine's memory, nor all of its process numbers."""
+        if not self._memory:
+            self._memory = int(client.info().get("MemTotal") or 0) // (1024 * 1024)
+        most = asked.memory_max or max(asked.memory_min, int(self._memory * SHARE))
+        gpus = (asked.devices or {}).get(GPU, 0)
+        return {
+            **limits(asked.cpu_min, asked.cpu_max, asked.memory_min, most),
+            "pids_limit": PIDS,
+            "device_requests": [DeviceRequest(count=gpus, capabilities=[["gpu"]])] if gpus else [],
+        }
 
     def _fetch(self, client: docker.DockerClient, wanted: Serving) -> None:
         try:

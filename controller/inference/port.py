@@ -4,9 +4,11 @@ A cluster holds no opinion. It is told what a stage should serve and moves towar
 apart by digest, so that the chain tag -> version -> image digest -> running digest can be compared.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol
+
+from schemas.messages.job import Resources
 
 
 class ServingState(StrEnum):
@@ -56,6 +58,8 @@ class Serving:
     smoke: Smoke | None = None
     aliases: tuple[str, ...] = ()
     """More paths that lead to the same replicas. Changing them changes the routes alone: nothing is started or ended."""
+    resources: Resources = field(default_factory=Resources)
+    """Of one replica. A cluster bounds what says nothing, and plain processes cannot be bounded."""
 
     @property
     def name(self) -> str:

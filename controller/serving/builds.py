@@ -14,7 +14,7 @@ from ledger.registry import PromotionRow
 from ledger.repositories import ProjectRow, RepositoryRow
 from schemas import codec, moments, shell
 from schemas.errors import ConfigError
-from schemas.messages.job import Archive, Build, DatumFile
+from schemas.messages.job import Archive, Build, DatumFile, Resources
 
 DEFAULT_PORT = 8000
 """Where an endpoint listens when its item names no port (contract 4)."""
@@ -84,6 +84,7 @@ def build(ports: Ports, asked: Asked) -> NewExecution:
         port=int(endpoint.port or DEFAULT_PORT),
         files={_path(endpoint, name): datum for name, datum in asked.files.items()},
         repository=_registry(ports, asked.repository.name, endpoint.name),
+        resources=endpoint_notes.resources(endpoint),
     )
     spec = {
         "kind": "build",
@@ -116,6 +117,11 @@ def command_of(endpoint: Any) -> str:
         return WSGI.format(app=shlex.quote(str(endpoint.wsgi).strip()))
     command = endpoint.server_command
     return shell.grouped(command) if isinstance(command, list) else str(command)
+
+
+def resources_of(kept: Mapping[str, Any]) -> Resources:
+    """What a build, or an endpoint that was built, keeps of its resources; those of earlier versions keep nothing."""
+    return codec.from_json(Resources, kept["resources"]) if kept.get("resources") else Resources()
 
 
 def _path(endpoint: Any, file: str) -> str:

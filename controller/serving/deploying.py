@@ -64,6 +64,7 @@ def _build(ports: Ports, row: DeploymentRow) -> bool:
                 **made.built,
                 "port": made.spec["build"]["port"],
                 "command": made.spec["build"]["command"],
+                "resources": made.spec["build"].get("resources"),
             }
     if ports.settings.maintenance:
         return _say(
@@ -174,6 +175,7 @@ def _serving(
         prefix=f"{base}/{row.name}/{name}",
         command=endpoint["command"],
         aliases=tuple(f"{base}/{alias}/{name}" for alias in aliases),
+        resources=builds.resources_of(endpoint),
     )
 
 

@@ -183,6 +183,7 @@ def _serving(ports: Ports, row: PromotionRow) -> Serving:
         command=asked["command"],
         replicas=row.stage_rule.get("replicas", 1),
         smoke=Smoke(body, smoke["expect"]) if smoke else None,
+        resources=builds.resources_of(asked),
     )
 
 

@@ -89,6 +89,8 @@ class Build:
     """Where the image is pushed: `host:port/name` of an OCI registry, or None to leave it in the engine."""
     packages: tuple[str, ...] = ()
     """Python packages that the command needs besides the repository's requirements."""
+    resources: Resources = Resources()
+    """What the endpoint needs and may use where it serves; the build has no limits of its own."""
 
 
 @dataclass(frozen=True, slots=True)

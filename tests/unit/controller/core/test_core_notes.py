@@ -11,7 +11,7 @@ from controller.core.pipelines.nodes import plan_node
 from controller.core.plan import Facts, Given, plan_step
 from controller.core.serving import endpoint_notes
 from controller.serving.builds import command_of
-from schemas.messages.job import Archive
+from schemas.messages.job import Archive, Resources
 from schemas.parse_config import parse_config
 
 FACTS = Facts("p", "shop", "c" * 40, Archive("a", "sha256:" + "0" * 64, 1), datetime(2030, 1, 1, tzinfo=UTC))
@@ -91,24 +91,35 @@ ENDPOINT = "- endpoint: {name: serve, image: i, server-command: [run, it]%s}\n"
 
 
 @pytest.mark.parametrize(
-    "asked",
+    ("asked", "field"),
     [
-        "resources: {cpu: {min: 1}}",
-        "node-selector: a=b",
-        "tolerations: [{key: a, operator: Exists, effect: NoSchedule}]",
-        "shared-volumes: [{pvc-name: v, mount-path: /v}]",
-        "workspace-volume: {mount-path: /w, size: 1}",
+        ("resources: {ephemeral-storage: {max: 1}}", "resources.ephemeral-storage"),
+        ("resources: {cpu: {min: 1}, devices: {example.org/fpga: 1}}", "resources.devices.example.org/fpga"),
+        ("node-selector: a=b", "node-selector"),
+        ("tolerations: [{key: a, operator: Exists, effect: NoSchedule}]", "tolerations"),
+        ("shared-volumes: [{pvc-name: v, mount-path: /v}]", "shared-volumes"),
+        ("workspace-volume: {mount-path: /w, size: 1}", "workspace-volume"),
     ],
 )
-def test_what_an_endpoint_asks_of_a_cluster_is_said(asked: str) -> None:
+def test_what_an_endpoint_asks_of_a_cluster_is_said(asked: str, field: str) -> None:
     endpoint = parse_config((ENDPOINT % f", {asked}").encode()).valohai.endpoints["serve"]
     (note,) = endpoint_notes.notes(endpoint)
-    assert f"`{asked.partition(':')[0]}` of the endpoint serve: ignored" in note
+    assert note.startswith(f"`{field}` of the endpoint serve: ignored")
+
+
+def test_an_endpoints_resources_are_read() -> None:
+    asked = (
+        ", resources: {cpu: {min: 0.5, max: 2}, memory: {min: 64, max: 512}, devices: {nvidia.com/gpu: 1}}"
+    )
+    endpoint = parse_config((ENDPOINT % asked).encode()).valohai.endpoints["serve"]
+    assert endpoint_notes.resources(endpoint) == Resources(2, 512, 0.5, 64, {"nvidia.com/gpu": 1})
+    assert endpoint_notes.notes(endpoint) == []
 
 
 def test_an_endpoint_that_asks_for_nothing_of_the_kind() -> None:
     endpoint = parse_config((ENDPOINT % ", port: 9000").encode()).valohai.endpoints["serve"]
     assert endpoint_notes.notes(endpoint) == []
+    assert endpoint_notes.resources(endpoint) == Resources()
     assert command_of(endpoint) == "{\nrun\n} && {\nit\n}"
 
 
@@ -118,7 +129,14 @@ def test_a_wsgi_endpoint_is_one_argument_of_gunicorn(app: str) -> None:
         f'- endpoint: {{name: serve, image: i, wsgi: "{app}"}}\n'.encode()
     ).valohai.endpoints["serve"]
     *_, command = command_of(endpoint).split("; exec ")
-    assert shlex.split(command) == ["python3", "-m", "gunicorn", "--bind", "${LUOTSI_HOST:-0.0.0.0}:$VALOHAI_PORT", app]
+    assert shlex.split(command) == [
+        "python3",
+        "-m",
+        "gunicorn",
+        "--bind",
+        "${LUOTSI_HOST:-0.0.0.0}:$VALOHAI_PORT",
+        app,
+    ]
 
 
 def test_an_edges_configuration_is_said_to_be_ignored() -> None:
