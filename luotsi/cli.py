@@ -9,6 +9,7 @@ import click
 
 from luotsi import __version__
 from schemas.errors import ConfigError, LuotsiError, Stalled
+from schemas.words import sentence
 
 VERBS = {
     "demo": "everything at once, on a sample repository",
@@ -93,6 +94,7 @@ def main(arguments: list[str] | None = None) -> Any:
 
 
 def _say(error: LuotsiError) -> None:
-    click.echo(click.style("luotsi: ", fg="red", bold=True) + error.message, err=True)
+    said = sentence(error.message) if error.hint else error.message
+    click.echo(click.style("luotsi: ", fg="red", bold=True) + said, err=True)
     if error.hint:
         click.echo(f"  {error.hint}", err=True)

@@ -13,6 +13,7 @@ Anything else is a bug: it is logged with its traceback, and the loop goes on.
 from collections.abc import Sequence
 
 from schemas.values import Problem
+from schemas.words import sentence
 
 
 class LuotsiError(Exception):
@@ -25,10 +26,7 @@ class LuotsiError(Exception):
 
     def __str__(self) -> str:
         """Message and hint as two sentences."""
-        if not self.hint:
-            return self.message
-        stop = "" if self.message.endswith((".", "!", "?", ":")) else "."
-        return f"{self.message}{stop} {self.hint}"
+        return f"{sentence(self.message)} {self.hint}" if self.hint else self.message
 
 
 class ConfigError(LuotsiError):

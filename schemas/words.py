@@ -6,6 +6,11 @@ from datetime import UTC, datetime
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
+def sentence(text: str) -> str:
+    """The text with a full stop, unless it has an end already. A colon counts: what follows is its end."""
+    return text if not text or text.endswith((".", "!", "?", ":")) else f"{text}."
+
+
 def duration(seconds: float) -> str:
     """`0.8 s`, `14 s`, `4 min 12 s`, `2 h 5 min`, `3 days 4 h`: two units at most."""
     seconds = max(0.0, seconds)

@@ -10,6 +10,7 @@ from luotsi import __version__
 from luotsi.linting.report import Checked
 from schemas.checks.rules import RULES
 from schemas.values import Problem
+from schemas.words import sentence
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 PREFIX = "valohai-yaml"
@@ -36,7 +37,7 @@ def log(checked: Sequence[Checked]) -> dict[str, Any]:
 
 
 def _result(problem: Problem, rules: list[str]) -> dict[str, Any]:
-    text = f"{problem.message}. {problem.hint}".strip() if problem.hint else problem.message
+    text = f"{sentence(problem.message)} {problem.hint}" if problem.hint else problem.message
     physical: dict[str, Any] = {"artifactLocation": _location(problem.path)}
     if problem.line:
         physical["region"] = {"startLine": problem.line, "startColumn": max(1, problem.column)}

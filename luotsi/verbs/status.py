@@ -23,7 +23,7 @@ from luotsi import in_use, installation
 from luotsi.options import json_option, settings_option
 from schemas import moments
 from schemas.values import short
-from schemas.words import branch
+from schemas.words import branch, sentence
 
 RECENT = 15
 
@@ -77,19 +77,15 @@ def _say_what_to_mend(
         console.print("\n[bold]to mend[/]")
     for each in configs:
         place = f"{each.repository}/{each.root}" if each.root else each.repository
-        words = f"{place} at {short(each.sha)} on {branch(each.ref)}: {_sentence(each.summary)}"
+        words = f"{place} at {short(each.sha)} on {branch(each.ref)}: {sentence(each.summary)}"
         console.print(escape(f"{words} See {_page(address, each.repository, each.sha)}"), soft_wrap=True)
     for tag in tags:
-        words = f"{tag.repository}: {tag.name} {STANDS[tag.state]}: {' '.join(filter(None, (_sentence(tag.reason), advice(tag))))}"
+        words = f"{tag.repository}: {tag.name} {STANDS[tag.state]}: {' '.join(filter(None, (sentence(tag.reason), advice(tag))))}"
         console.print(escape(f"{words} See {_page(address, tag.repository, tag.sha)}"), soft_wrap=True)
 
 
 def _page(address: str, repository: str, sha: str) -> str:
     return f"{address}/r/{quote(repository)}/commit/{sha}"
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _queries() -> dict[str, Any]:

@@ -78,6 +78,19 @@ def test_a_port_in_use_is_told_before_anything_starts(
     assert f"{place} cannot be listened on" in err
 
 
+def test_up_without_an_engine_says_what_to_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "luotsi.yaml").write_text(
+        "repositories: [{name: one, address: /x}]\n"
+        "environments: [{name: local, runtime: {kind: docker, engine: 'unix:///nowhere.sock'}, agents: [{name: a}]}]\n"
+    )
+    code, _, err = run(capsys, "up", "--settings", str(tmp_path / "luotsi.yaml"))
+    assert code == 3
+    message, hint = err.splitlines()
+    assert message.startswith("luotsi: the environment local needs a Docker engine: ")
+    assert message.endswith(".")
+    assert "unsafe: true" in hint
+
+
 def test_up_without_a_repository_says_how_to_name_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
