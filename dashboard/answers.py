@@ -58,8 +58,8 @@ def respond(answer: Answer, now: datetime, as_json: bool = False) -> Response:
 
 
 def wants_json() -> bool:
-    """Whether the request asks for JSON by its query or its Accept header."""
-    if request.args.get("format") == "json":
+    """Whether the request asks for JSON by its address, its query or its Accept header."""
+    if request.path.endswith(".json") or request.args.get("format") == "json":
         return True
     accepted = request.accept_mimetypes
     return accepted.best_match(["text/html", "application/json"], default="text/html") == "application/json"

@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response as AnyResponse
 
-from dashboard.answers import Answer, finish, respond, wants_json
+from dashboard.answers import Answer, finish, respond
 from dashboard.parts import DashboardParts
 from dashboard.safe import without_userinfo
 from schemas.errors import Gone, LuotsiError, Refused, Waiting
@@ -68,7 +68,6 @@ def _page(parts: DashboardParts, status: int, words: str, error: HTTPException |
     if status in _WORDS and (error is None or words == type(error).description):
         words = _WORDS[status]
     title = _TITLES.get(status, "This did not work")
-    as_json = wants_json() or request.path.endswith(".json")
     data = {
         "status": status,
         "error": title,
@@ -76,7 +75,7 @@ def _page(parts: DashboardParts, status: int, words: str, error: HTTPException |
         "looked_for": without_userinfo(request.path),
         "ways": getattr(error, "ways", ()),
     }
-    response = respond(Answer("fault.html", data, status=status), parts.now(), as_json)
+    response = respond(Answer("fault.html", data, status=status), parts.now())
     if status == 405 and error is not None:
         response.headers["Allow"] = "GET, HEAD"
     if status == InternalServerError.code:

@@ -169,9 +169,12 @@ def latest_commits(
     repository_id: str | None = None,
     before: str | None = None,
     size: int = pages.SIZE,
+    author: str | None = None,
 ) -> Page[CommitLine]:
-    """Commits, last seen first; those seen together by their own dates."""
+    """Commits (of an author), last seen first; those seen together by their own dates."""
     statement = _commits()
+    if author is not None:
+        statement = statement.where(commits.c.author == author)
     if repository_id is not None:
         statement = statement.where(commits.c.repository_id == repository_id)
     dated = func.coalesce(commits.c.committed_at, commits.c.seen_at, type_=commits.c.seen_at.type)

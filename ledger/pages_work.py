@@ -172,13 +172,19 @@ def pipelines_of(connection: Connection, run_id: str) -> tuple[PipelineLine, ...
 
 
 def latest_executions(
-    connection: Connection, project_id: str | None = None, before: str | None = None, size: int = pages.SIZE
+    connection: Connection,
+    project_id: str | None = None,
+    before: str | None = None,
+    size: int = pages.SIZE,
+    step: str | None = None,
 ) -> Page[ExecutionLine]:
-    """Executions, the newest first; those of one project by number."""
+    """Executions, the newest first; those of one project by number, and there those of one step."""
     if project_id is None:
         keys = (executions.c.created_at, executions.c.id)
         return pages.turn(connection, _executions(), keys, ExecutionLine, before, size)
     statement = _executions().where(executions.c.project_id == project_id)
+    if step is not None:
+        statement = statement.where(executions.c.step == step)
     return pages.turn(connection, statement, (executions.c.number,), ExecutionLine, before, size)
 
 

@@ -26,10 +26,13 @@ class CommitRow:
 
 
 def listing(parts: DashboardParts, repository: str | None = None) -> Answer:
-    """Commits, last seen first: everywhere, or of one repository."""
+    """Commits, last seen first: everywhere, or of one repository; `?author=` names who wrote them."""
+    author = request.args.get("author")
     with parts.ledger.read() as connection:
         of = places.repository(connection, repository) if repository is not None else None
-        page = pages_git.latest_commits(connection, of.id if of else None, request.args.get("before"))
+        page = pages_git.latest_commits(
+            connection, of.id if of else None, request.args.get("before"), author=author
+        )
         shas = [commit.sha for commit in page.rows]
         owners = [commit.repository_id for commit in page.rows]
         verdicts = pages_git.verdict_marks(connection, shas, owners) if shas else ()
@@ -42,7 +45,7 @@ def listing(parts: DashboardParts, repository: str | None = None) -> Answer:
         )
         for commit in page.rows
     ]
-    return Answer("commits.html", {"repository": of, "commits": rows, "older": page.older})
+    return Answer("commits.html", {"repository": of, "author": author, "commits": rows, "older": page.older})
 
 
 def _newest(runs: Sequence[RunLine]) -> tuple[RunLine, ...]:

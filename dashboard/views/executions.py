@@ -41,18 +41,20 @@ class _Measured:
 
 
 def listing(parts: DashboardParts, repository: str | None = None) -> Answer:
-    """Executions, the newest first: everywhere, or of one project by number."""
+    """Executions, the newest first: everywhere, or of one project by number; `?step=` names one of its steps."""
     with parts.ledger.read() as connection:
         of = places.repository(connection, repository) if repository is not None else None
         inside = places.project(connection, of) if of else None
+        step = request.args.get("step") if inside else None
         page = pages_work.latest_executions(
-            connection, inside.id if inside else None, request.args.get("before")
+            connection, inside.id if inside else None, request.args.get("before"), step=step
         )
         projects = pages_git.all_projects(connection, of.id) if of else ()
     data = {
         "repository": of,
         "project": inside,
         "projects": projects,
+        "step": step,
         "executions": page.rows,
         "older": page.older,
     }

@@ -1,4 +1,7 @@
-"""The search field: what people call things, from a commit to `=3`. One answer is gone to, several are a list."""
+"""The search field: what people call things, from a commit to `=3`. One answer is gone to, several are a list.
+
+Names are looked up whole, in an index; only repositories are found by a part of their name.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +19,7 @@ from ledger import (
     pages_data,
     pages_deployments,
     pages_git,
+    pages_names,
     pages_pipelines,
     pages_registry,
     pages_tasks,
@@ -56,6 +60,8 @@ def find(parts: DashboardParts, query: str) -> list[Hit]:
         return [
             *_repositories(connection, query.lower()),
             *_numbered(connection, query),
+            *_work(connection, query),
+            *_git(connection, query),
             *_named(connection, query),
         ]
 
@@ -90,6 +96,39 @@ def _numbered(connection: Connection, query: str) -> Iterator[Hit]:
             yield Hit(
                 "pipeline", f"={each.number} {each.pipeline}", in_root(each.repository, each.root), address
             )
+
+
+def _work(connection: Connection, query: str) -> Iterator[Hit]:
+    """Steps, pipelines, tasks and triggers by their names."""
+    for step in pages_names.steps_named(connection, query):
+        address = url_for(
+            "dashboard.repository_executions", repository=step.repository, root=step.root or None, step=query
+        )
+        yield Hit("step", query, f"{in_root(step.repository, step.root)} · last #{step.number}", address)
+    for line in pages_names.pipelines_named(connection, query):
+        address = url_for(
+            "dashboard.pipeline", repository=line.repository, number=line.number, root=line.root or None
+        )
+        yield Hit("pipeline", query, f"{in_root(line.repository, line.root)} · last ={line.number}", address)
+    for task in pages_names.tasks_named(connection, query):
+        address = to_task(task.repository, task.number, task.root)
+        yield Hit("task", query, f"{in_root(task.repository, task.root)} · last !{task.number}", address)
+    for trigger in pages_names.triggers_named(connection, query):
+        address = url_for("dashboard.run", repository=trigger.repository, run=trigger.run_id)
+        yield Hit("trigger", query, f"{in_root(trigger.repository, trigger.root)} · its last run", address)
+
+
+def _git(connection: Connection, query: str) -> Iterator[Hit]:
+    """Branches and tags by their names, and the commits of an author."""
+    for kind, found in (
+        ("branch", pages_names.branches_named(connection, query)),
+        ("tag", pages_names.tags_named(connection, query)),
+    ):
+        for each in found:
+            address = url_for("dashboard.commit", repository=each.repository, sha=each.sha)
+            yield Hit(kind, query, f"{each.repository} · at {short(each.sha)}", address)
+    if pages_names.wrote(connection, query):
+        yield Hit("author", query, "commits", url_for("dashboard.commits", author=query))
 
 
 def _named(connection: Connection, query: str) -> Iterator[Hit]:

@@ -92,6 +92,7 @@ commits = Table(
     moment("committed_at", nullable=True),
     moment("judged_at", nullable=True),  # every project of the repository has its verdict
     Index("ix_commits_unjudged", "judged_at", "repository_id"),
+    Index("ix_commits_author", "author", "seen_at"),
     Index("ix_commits_page", "repository_id", "seen_at", "sha"),
 )
 

@@ -75,6 +75,7 @@ runs = Table(
     moment("finished_at", nullable=True),
     UniqueConstraint("project_id", "trigger", "sha", "trust", "occurrence"),
     Index("ix_runs_open", "finished_at", "project_id"),
+    Index("ix_runs_trigger", "project_id", "trigger", "created_at"),
     Index("ix_runs_commit", "project_id", "sha"),
     Index("ix_runs_group", "repository_id", "concurrency_group", "finished_at"),
     Index("ix_runs_page", "repository_id", "created_at", "id"),

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
+from ledger import pages_pipelines, tables
 from ledger.pages import SIZE
 from tests.builders.dashboard_house import FilledHouse, House
 from tests.builders.page_facts import read
@@ -208,3 +209,77 @@ def test_how_long_it_took_is_said_once(house: House, reason: str, words: str) ->
     assert words in page
     assert "complete after" not in page
     assert "complete after" not in said(house.get("/executions"))
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (
+            "evaluate",
+            [("step", f"{LAB}/executions?step=evaluate"), ("step", "/r/wine/executions?step=evaluate")],
+        ),
+        ("sweep", [("task", "/r/wine/tasks/1")]),
+        ("tune", [("task", None), ("trigger", None)]),
+        ("wine@v0.1.0", [("tag", None)]),
+        ("Eero Niemi", [("author", "/commits?author=Eero+Niemi")]),
+        ("no-such-name", []),
+    ],
+)
+def test_search_finds_work_and_git_by_their_names(
+    filled: FilledHouse, query: str, expected: list[tuple[str, str | None]]
+) -> None:
+    hits = json.loads(filled.get(f"/search.json?q={quote(query)}"))["hits"]
+    assert [hit["kind"] for hit in hits] == [kind for kind, _ in expected]
+    for hit, (_, address) in zip(hits, expected, strict=True):
+        assert address in (None, hit["address"])
+        assert filled.client.get(hit["address"]).status_code in (200, 302)
+
+
+def test_search_finds_steps_in_their_folders_and_pipelines_at_their_runs(filled: FilledHouse) -> None:
+    hits = json.loads(filled.get("/search.json?q=train"))["hits"]
+    steps = {hit["address"] for hit in hits if hit["kind"] == "step"}
+    assert steps == {"/r/wine/executions?step=train", f"{LAB}/executions?step=train"}
+    (below,) = json.loads(filled.get("/search.json?q=train-eu"))["hits"]
+    assert below["address"] == f"{LAB}/executions?root=models/eu&step=train-eu"
+    with filled.parts.ledger.read() as connection:
+        (name,) = {each.pipeline for each in pages_pipelines.numbered(connection, 3)}
+    hits = json.loads(filled.get(f"/search.json?q={quote(name)}"))["hits"]
+    pipelines = [hit["address"] for hit in hits if hit["kind"] == "pipeline"]
+    assert pipelines
+    assert all("#pipeline-" in filled.client.get(address).location for address in pipelines)
+
+
+def test_a_list_of_one_step_or_author_keeps_to_it_on_every_page(house: House) -> None:
+    rows = house.rows
+    of = rows.repository("wine")
+    sha = rows.commit(of, author="Aino & co")
+    for _ in range(SIZE + 2):
+        rows.execution(of, sha, step="train & test")
+        rows.execution(of, sha, step="other")
+        rows.commit(of, author="Aino & co")
+    for place, key in (
+        ("/r/wine/executions?step=train+%26+test", "executions"),
+        ("/commits?author=Aino+%26+co", "commits"),
+    ):
+        page = house.get(place)
+        assert "train &amp; test</h1>" in page or "Aino &amp; co</h1>" in page
+        (older,) = [link for link in read(page).links if "before=" in link]
+        second = house.get(place.partition("?")[0] + older)
+        rest = json.loads(house.get(place.partition("?")[0] + ".json" + older))
+        assert len(rest[key]) == (2 if key == "executions" else 3)
+        assert place.partition("?")[2] in str(read(second).links)
+    assert "No step of this name" in said(house.get("/r/wine/executions?step=none"))
+    assert "No commit of this author" in said(house.get("/commits?author=none"))
+
+
+def test_search_finds_a_branch_where_it_is_now(house: House) -> None:
+    of = house.rows.repository("wine")
+    old, new = house.rows.commit(of), house.rows.commit(of)
+    for sequence, sha in enumerate((old, new, None), 1):
+        house.rows.put(
+            tables.ref_observations, repository_id=of.id, ref="refs/heads/faster", sequence=sequence, sha=sha,
+            observed_at=house.rows.ago(9),
+        )  # fmt: skip
+        hits = json.loads(house.get("/search.json?q=faster"))["hits"]
+        found = [(hit["kind"], hit["address"]) for hit in hits]
+        assert found == ([("branch", f"/r/wine/commit/{sha}")] if sha else [])

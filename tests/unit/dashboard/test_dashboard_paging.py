@@ -11,6 +11,7 @@ from ledger import (
     pages_data,
     pages_deployments,
     pages_git,
+    pages_names,
     pages_pipelines,
     pages_work,
 )
@@ -148,10 +149,23 @@ def test_names_numbers_and_approvals_are_looked_up_in_indexes(house: House) -> N
         pages_data.candidates_named(connection, "cat")
         pages_data.aliases_named(connection, "best")
         pages_deployments.named(connection, "cat-api")
+        pages_names.steps_named(connection, "train")
+        pages_names.pipelines_named(connection, "train")
+        pages_names.tasks_named(connection, "train")
+        pages_names.triggers_named(connection, "train")
+        pages_names.branches_named(connection, "main")
+        pages_names.tags_named(connection, "v1")
+        pages_names.wrote(connection, "Aino")
+        pages_work.latest_executions(connection, "p", step="train")
+        pages_git.latest_commits(connection, author="Aino")
         grow = (
             "pipelines",
             "runs",
             "executions",
+            "tasks",
+            "commits",
+            "ref_observations",
+            "tag_observations",
             "dataset_versions",
             "model_versions",
             "deployment_versions",
