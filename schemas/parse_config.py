@@ -5,6 +5,7 @@ library (`checks.guards`), the schemas, the library's objects of what is well-fo
 library's lint, and last what builds on it all: triggers and models. What Valohai accepts is at most a warning, unless it could not run; what is ours is strict.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from schemas.checks import (
@@ -21,9 +22,9 @@ from schemas.checks import (
     tasks,
     triggers,
 )
-from schemas.checks.findings import Findings
+from schemas.checks.findings import Findings, clip
 from schemas.errors import ConfigError
-from schemas.repo_config import RepoConfig
+from schemas.repo_config import RepoConfig, Unusable
 from schemas.values import Problem
 from schemas.yaml_limits import DEFAULT_LIMITS, Limits
 from schemas.yaml_marks import Document, load
@@ -61,7 +62,8 @@ def parse_config(text: bytes, path: str = FILE_NAME, limits: Limits = DEFAULT_LI
     sound_triggers = triggers.read_triggers(found, findings)
     findings.rule = "model"
     sound_models = models.read_models(found, findings)
-    return RepoConfig(config, sound_triggers, sound_models, findings.problems())
+    unusable = tuple(_unusable(found, findings))
+    return RepoConfig(config, sound_triggers, sound_models, findings.problems(), unusable)
 
 
 def _check(found: items.Items, findings: Findings) -> None:
@@ -79,6 +81,24 @@ def _check(found: items.Items, findings: Findings) -> None:
             pipelines.check_parameters(graph, findings)
             findings.rule = "edge"
             edges.check_edges(graph, found, findings)
+
+
+def _unusable(found: items.Items, findings: Findings) -> Iterator[Unusable]:
+    """The triggers and models that are broken, or that build on what is."""
+    for item in found.of(*items.OURS):
+        for one in (item, *found.needed(item)):
+            if one.index in findings.broken:
+                problem = findings.broken[one.index]
+                words = f"{problem.message} (line {problem.line})"
+                reason = (
+                    words if one is item else f"{one.kind} `{clip(one.name, 60)}` cannot be used: {words}"
+                )
+                line = findings.marks.key(item.path).line
+                target = next(((kind, clip(name, 60)) for kind, name in found.sources(item)), ("", ""))
+                yield Unusable(
+                    "trigger" if item.kind == "trigger" else "model", item.name, line, reason, target
+                )
+                break
 
 
 def _no_list(document: Document, path: str) -> Problem:

@@ -124,17 +124,30 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Unusable:
+    """A trigger or model that counts as not there, because it, or what it builds on, has an error. `reason` says which."""
+
+    kind: Literal["trigger", "model"]
+    name: str
+    line: int
+    reason: str
+    target: tuple[str, str] = ("", "")
+    """Kind and name of what a trigger would run, as far as they can be read."""
+
+
+@dataclass(frozen=True, slots=True)
 class RepoConfig:
     """A judged `valohai.yaml`. `valohai` is the official library's `Config`; None where it could not be built.
 
     `problems` holds errors and warnings; a trigger whose own parts are sound is in `triggers` even when another item of the
-    file is broken, if it does not depend on it.
+    file is broken, if it does not depend on it. The others are `unusable`.
     """
 
     valohai: Any
     triggers: tuple[Trigger, ...] = ()
     models: tuple[Model, ...] = ()
     problems: tuple[Problem, ...] = ()
+    unusable: tuple[Unusable, ...] = ()
 
     @property
     def ok(self) -> bool:

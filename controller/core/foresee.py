@@ -111,7 +111,7 @@ class Foreseen:
     concurrency: str = ""
     """The group that its run would be in, as the file has it, and what it would end there."""
     problem: str = ""
-    """Why nothing could be planned at all."""
+    """Why nothing could be planned at all; of one that is skipped, the error in the file that keeps it from counting."""
 
     @property
     def ok(self) -> bool:
@@ -120,8 +120,14 @@ class Foreseen:
 
 
 def foresee(config: RepoConfig, event: Event, world: World) -> tuple[Foreseen, ...]:
-    """Every sound trigger's answer, in the file's order. Never raises for what the linter lets pass."""
-    return tuple(_foreseen(config, decision, event, world) for decision in _decisions(config, event, world))
+    """Every trigger's answer, in the file's order. Never raises for what the linter lets pass."""
+    sound = [_foreseen(config, decision, event, world) for decision in _decisions(config, event, world)]
+    unusable = [
+        Foreseen(one.name, one.line, Answer.SKIPPED, "", one.target, problem=one.reason)
+        for one in config.unusable
+        if one.kind == "trigger"
+    ]
+    return tuple(sorted(sound + unusable, key=lambda one: one.line))
 
 
 def _decisions(config: RepoConfig, event: Event, world: World) -> list[Decision]:

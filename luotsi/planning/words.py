@@ -36,7 +36,7 @@ def in_words(question: Question, found: Sequence[Foreseen]) -> Iterator[str]:
         yield "  What builds on these parts starts nothing. See luotsi lint."
     yield ""
     if not found:
-        yield "No trigger is sound." if errors else NO_TRIGGER
+        yield "There is no trigger that can be read." if errors else NO_TRIGGER
         return
     yield from _table(found)
     for one in found:
@@ -56,7 +56,7 @@ def as_json(question: Question, found: Sequence[Foreseen]) -> dict[str, Any]:
             {
                 "trigger": one.trigger,
                 "line": one.line,
-                "answer": "error" if one.answer is Answer.FIRES and not one.ok else one.answer.value,
+                "answer": one.answer.value if one.ok else "error",
                 "reason": one.reason,
                 "target": {"kind": one.target[0], "name": one.target[1]},
                 "expect": list(one.expect),
@@ -83,14 +83,17 @@ def _work_json(work: Work) -> dict[str, Any]:
 
 
 def _table(found: Sequence[Foreseen]) -> Iterator[str]:
-    width = max(cell_len(one.trigger) for one in found)
-    for one in found:
+    names = [clip(one.trigger) or "(no name)" for one in found]
+    width = max(map(cell_len, names))
+    for one, name in zip(found, names, strict=True):
         shape, colour, words = _answer(one)
-        name = one.trigger + " " * (width - cell_len(one.trigger))
-        yield f"{click.style(shape, fg=colour, bold=True)} {click.style(name, bold=True)}  {words}"
+        space = " " * (width - cell_len(name))
+        yield f"{click.style(shape, fg=colour, bold=True)} {click.style(name, bold=True)}{space}  {words}"
 
 
 def _answer(one: Foreseen) -> tuple[str, str, str]:
+    if one.problem and one.answer is not Answer.FIRES:
+        return "▲", "yellow", f"does not start: {clip(one.problem, 300)}"
     if one.answer is Answer.SILENT:
         return "·", "white", click.style(one.reason, dim=True)
     if one.answer is Answer.SKIPPED:
@@ -189,7 +192,7 @@ def _children(work: Work) -> Iterator[tuple[str, str]]:
         yield "", f"{', '.join(children.names)}: chosen as the results come in"
 
 
-def clip(text: str) -> str:
+def clip(text: str, longest: int = LONGEST) -> str:
     """One line that a terminal takes."""
     plain = "".join(c if c.isprintable() else " " for c in text)
-    return plain if len(plain) <= LONGEST else plain[: LONGEST - 1] + "…"
+    return plain if len(plain) <= longest else plain[: longest - 1] + "…"

@@ -18,14 +18,14 @@ COMPARISONS = 20_000
 class Findings:
     """Adds problems by their path in the document. Equal ones at one place are one.
 
-    `broken`: items with an error. `unsafe`: those that nobody should look into. `used`: what triggers and models build on.
+    `broken`: items with an error, and the one that stands first. `unsafe`: those that nobody should look into. `used`: what triggers and models build on.
     `rule`: the check that speaks now. `faults`: by item, the parts that are wrong or missing, as the file has them.
     """
 
     def __init__(self, path: str, marks: Marks) -> None:
         self.path = path
         self.marks = marks
-        self.broken: set[Hashable] = set()
+        self.broken: dict[Hashable, Problem] = {}
         self.unsafe: set[Hashable] = set()
         self.used: frozenset[Hashable] = frozenset()
         self.rule = ""
@@ -74,9 +74,10 @@ class Findings:
         for fault in [path] if faults is None else faults:
             self.blame(fault)
         path = self._written(path)
-        self.broken.update(path[:1])
         self._at_fault.update(path[:length] for length in range(len(path) + 1))
-        self.add("error", self.marks.key(path) if key else self.marks.value(path), message, hint)
+        self._break(
+            path[0] if path else None, self.marks.key(path) if key else self.marks.value(path), message, hint
+        )
 
     def warning(self, path: Path, message: str, hint: str = "", *, key: bool = False) -> None:
         """Something that runs, and surely not as meant."""
@@ -92,23 +93,29 @@ class Findings:
         else:
             self.warning(path, message, hint, key=key)
 
-    def add(self, severity: str, place: Place, message: str, hint: str = "") -> None:
+    def add(self, severity: str, place: Place, message: str, hint: str = "") -> Problem:
         """A problem at a place that is already known."""
         problem = Problem(self.path, place.line, place.column, clip(message), clip(hint), severity, self.rule)
         if problem in self._problems:
-            return
+            return problem
         if self._kept[severity] < KEPT:
             self._kept[severity] += 1
             self._problems[problem] = None
         else:
             self._more += 1
+        return problem
 
     def fail(self, index: Hashable, place: Place, message: str, hint: str = "", fault: Path = ()) -> None:
         """An error of the item `index` at a place that is no value's. `fault`: the part that cannot be read for it."""
-        self.broken.add(index)
         if fault:
             self.blame(fault)
-        self.add("error", place, message, hint)
+        self._break(index, place, message, hint)
+
+    def _break(self, index: Hashable, place: Place, message: str, hint: str) -> None:
+        problem = self.add("error", place, message, hint)
+        self.broken[index] = min(
+            self.broken.get(index, problem), problem, key=lambda one: (one.line, one.column)
+        )
 
     def blame(self, fault: Path) -> None:
         """A part of an item is wrong or missing; what is to be said about it is said by somebody else."""

@@ -112,17 +112,34 @@ class Items:
                 yield from self.builds_on("step", node.get("step"))
                 yield from self.builds_on("task", node.get("task"))
 
+    def sources(self, item: Item) -> Iterator[Name]:
+        """What a trigger or model names as that which runs, as far as it can be read."""
+        key = "run" if item.kind == "trigger" else "from"
+        source = item.data.get(key) if isinstance(item.data, dict) else None
+        if isinstance(source, dict):
+            named = ((kind, source.get(kind)) for kind in ("step", "pipeline", "task"))
+            yield from ((kind, name) for kind, name in named if isinstance(name, str))
+
+    def needed(self, item: Item) -> Iterator[Item]:
+        """All that a trigger or model needs, as far as it is there: what runs, and a model's endpoint and trigger."""
+        for kind, name in self.sources(item):
+            yield from self.builds_on(kind, name)
+        if item.kind == "model" and isinstance(item.data, dict):
+            source = item.data.get("from")
+            trigger = source.get("trigger") if isinstance(source, dict) else None
+            for one in (self.find("endpoint", item.data.get("endpoint")), self.find("trigger", trigger)):
+                if one is not None:
+                    yield one
+
 
 def used(items: Items) -> frozenset[int]:
-    """The positions of all that triggers and models build on, as far as they can be read."""
-    found: set[int] = set()
-    for item in items.of(*OURS):
-        data = item.data if isinstance(item.data, dict) else {}
-        source = data.get("run" if item.kind == "trigger" else "from")
-        if isinstance(source, dict):
-            for kind in ("step", "pipeline", "task"):
-                found.update(one.index for one in items.builds_on(kind, source.get(kind)))
-    return frozenset(found)
+    """The positions of all that triggers and models run, as far as they can be read."""
+    return frozenset(
+        one.index
+        for item in items.of(*OURS)
+        for kind, name in items.sources(item)
+        for one in items.builds_on(kind, name)
+    )
 
 
 def gather(document: Document, findings: Findings) -> Items:

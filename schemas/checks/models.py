@@ -25,15 +25,9 @@ def read_models(items: Items, findings: Findings) -> tuple[Model, ...]:
         _check_maker(item, model.source, items, findings)
         _check_paths(item, findings)
         _check_stages(item, findings)
-        if not any(one.index in findings.broken for one in [item, *_needed(model, items)]):
+        if not any(one.index in findings.broken for one in (item, *items.needed(item))):
             models.append(model)
     return tuple(models)
-
-
-def _needed(model: Model, items: Items) -> list[Item]:
-    source = model.source
-    others = (items.find("endpoint", model.endpoint), items.find("trigger", source.trigger))
-    return [*items.builds_on(*_made(source)), *(one for one in others if one)]
 
 
 def _model(item: Item, items: Items, findings: Findings) -> Model:

@@ -32,8 +32,7 @@ def read_triggers(items: Items, findings: Findings) -> tuple[Trigger, ...]:
         trigger = _trigger(item, findings)
         check_target(item, trigger.target, items, findings)
         expect = check_expectations(item, trigger.target, items, findings)
-        needed = [item, *items.builds_on(trigger.target.kind, trigger.target.name)]
-        if not any(one.index in findings.broken for one in needed):
+        if not any(one.index in findings.broken for one in (item, *items.needed(item))):
             triggers.append(replace(trigger, expect=expect))
     return tuple(triggers)
 

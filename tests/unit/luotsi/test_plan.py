@@ -204,6 +204,36 @@ def test_a_broken_file_says_so_and_sound_triggers_are_planned(plan: Plan, reposi
     assert "starts task sweep" in out
 
 
+def test_a_trigger_that_an_error_keeps_from_counting_does_not_start_and_says_why(
+    plan: Plan, repository: GitRepository
+) -> None:
+    text = "- step: {name: odd, image: x, command: c, imag: y}\n"
+    text += "- pipeline: {name: deep, nodes: [{name: a, type: execution, step: odd}], edges: []}\n"
+    text += trigger("by-step", "push: ", "step: odd") + trigger("by-pipeline", "push: ", "pipeline: deep")
+    text += trigger("gone", "tag: ", "task: nowhere") + trigger("0", "push: ", "step: odd").replace(
+        "0", "'\\e[2J'"
+    )
+    repository.commit({"valohai.yaml": STEPS + text + trigger("fine", "push: ", "step: train")})
+    begin = STEPS.count("\n")
+    because = f"step `odd` cannot be used: unknown key `imag` (line {begin + 1})"
+    code, out, _ = plan()
+    assert code == 1
+    assert f"▲ by-step      does not start: {because}\n" in out
+    assert f"▲ by-pipeline  does not start: {because}\n" in out
+    assert f"▲ gone         does not start: no task is called `nowhere` (line {begin + 5})\n" in out
+    assert "\x1b[2J" not in out
+    assert "▶ fine         starts step train\n" in out
+    said = json.loads(plan("--json")[1])["triggers"]
+    assert [one["trigger"] for one in said[:3]] == ["by-step", "by-pipeline", "gone"]
+    assert said[1] | {"answer": "error", "line": begin + 4, "problem": because, "starts": []} == said[1]
+    assert said[1]["target"] == {"kind": "pipeline", "name": "deep"}
+    repository.commit(
+        {"valohai.yaml": "- step: {name: odd, image: x}\n" + trigger("t", "push: ", "step: odd")}
+    )
+    assert "▲ t  does not start: step `odd` cannot be used" in plan()[1]
+    assert plan("--graph")[1] == "Nothing starts.\n"
+
+
 def test_without_a_trigger_it_says_how_to_add_one(plan: Plan, repository: GitRepository) -> None:
     repository.commit({"valohai.yaml": STEPS})
     code, out, _ = plan()
