@@ -98,10 +98,23 @@ def _problem(path: Path, node: yaml.Node | None, error: ValidationError) -> Prob
         message = f"there is no setting `{unknown}` here"
         hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(known)}."
         place.append(unknown)
+    elif error.validator == "required":
+        message, hint = _missing(error, part, place)
     elif part.get("description"):
         hint = part["description"]
     line, column = _position(node, place)
     return Problem(str(path), line, column, message, hint)
+
+
+def _missing(error: ValidationError, part: Mapping[str, Any], place: list[Any]) -> tuple[str, str]:
+    """Which key is missing, and how it could read."""
+    key = next(key for key in cast(list[str], error.validator_value) if error.message.startswith(repr(key)))
+    known = part.get("properties", {}).get(key, {})
+    example = next(iter((*known.get("examples", ()), *known.get("enum", ()))), "")
+    last = place[-1] if place else "the file"
+    what = f"number {last + 1} of `{place[-2]}`" if isinstance(last, int) else f"`{last}`" if place else last
+    hint = f"Add `{key}: {example}`, or what it is with you." if example else f"Add `{key}`."
+    return f"{what} has no `{key}`", f"{hint} {known.get('description', '')}".strip()
 
 
 def _position(node: yaml.Node | None, place: list[str | int]) -> tuple[int, int]:

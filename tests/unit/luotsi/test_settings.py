@@ -35,6 +35,27 @@ def test_every_mistake_is_told_at_its_line(tmp_path: Path) -> None:
     assert [line for line, _, _ in found] == [1, 3, 7, 7]
 
 
+MISSING = [
+    ("repositories:\n  - name: a\n", (2, "number 1 of `repositories` has no `address`", "Add `address: git@git.example.org:team/churn.git`")),
+    ("repositories:\n  - name: a\n    address: /a\n  - address: /b\n", (4, "number 2 of `repositories` has no `name`", "Add `name: churn`")),
+    ("environments:\n  - runtime: {kind: docker}\n", (2, "number 1 of `environments` has no `name`", "Add `name: local`")),
+    ("environments:\n  - name: a\n    runtime: {image: x}\n", (3, "`runtime` has no `kind`", "Add `kind: auto`")),
+    ("environments:\n  - name: a\n    agents: [{token: x}]\n", (3, "number 1 of `agents` has no `name`", "Add `name: agent-1`")),
+    ("stores:\n  cold: {path: /x}\n", (2, "`cold` has no `kind`", "Add `kind: folder`")),
+    ("stores:\n  cold: {kind: s3}\n", (2, "`cold` has no `bucket`", "Add `bucket: models`")),
+    ("forges:\n  hub: {}\n", (2, "`hub` has no `kind`", "Add `kind: github`")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "said"), MISSING, ids=[case[1][1] for case in MISSING])
+def test_a_missing_key_is_named_with_an_example(
+    tmp_path: Path, text: str, said: tuple[int, str, str]
+) -> None:
+    found = problems(tmp_path, text)
+    line, message, hint = said
+    assert any((one[0], one[1]) == (line, message) and one[2].startswith(hint) for one in found), found
+
+
 @pytest.mark.parametrize("text", ["a: [", "- just\n- a list\n", "\t", "{a: b: c}"])
 def test_what_is_no_settings_file_is_told(tmp_path: Path, text: str) -> None:
     assert problems(tmp_path, text)
