@@ -72,9 +72,10 @@ class Tree:
         """Raise `Stalled` when another process is the workspace's tree."""
         other = processes.read(self._pid_file("up"))
         if other is not None and other.pid != os.getpid():
+            verb = "demo" if "demo" in other.command else "up"
             raise Stalled(
-                f"{self._workspace.root} is in use by process {other.pid}",
-                "Stop that one first, or use another workspace.",
+                f"the workspace {self._workspace.root} is in use by process {other.pid}, another `luotsi {verb}`",
+                f"End that one first, with Ctrl-C where it runs or with `kill {other.pid}`, or use another folder.",
             )
 
     def start(self) -> None:

@@ -23,7 +23,7 @@ def command(settings: Path | None) -> None:
     place = opened.gateway()
     if place is None:
         raise ConfigError("the settings have no local cluster")
-    check_free(*place)
+    check_free(*place, "clusters.<name>.listen")
     supervise.follow_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
     routes = opened.workspace.folder("cluster") / "routes.json"
     gateway.serve(*place, routes, on_worker=supervise.end_with_server)

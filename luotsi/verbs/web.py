@@ -57,7 +57,7 @@ def serve(target: str, host: str, port: int) -> None:
     server.serve()
 
 
-def check_free(host: str, port: int) -> None:
+def check_free(host: str, port: int, setting: str = "web.listen") -> None:
     """Raise `Stalled` when somebody listens there already: granian itself would share the port silently."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -66,5 +66,5 @@ def check_free(host: str, port: int) -> None:
         except OSError as error:
             raise Stalled(
                 f"{host}:{port} cannot be listened on: {error.strerror}",
-                "Set another address in `web.listen`.",
+                f"Set another address in `{setting}`.",
             ) from error

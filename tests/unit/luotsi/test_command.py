@@ -8,6 +8,7 @@ import pytest
 
 from luotsi import cli, engines
 from luotsi.repos import naming
+from tests.parts.process import free_port
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -61,21 +62,29 @@ def test_doctor_says_what_is_broken_and_exits_1(tmp_path: Path, capsys: pytest.C
     assert found["store system"]["state"] == "works"
 
 
+@pytest.mark.parametrize(
+    ("taken_by", "setting"),
+    [
+        ("web: {%s}", "web.listen"),
+        ("web: {listen: '127.0.0.1:@FREE@'}\nclusters: {c: {kind: local, %s}}", "clusters.<name>.listen"),
+    ],
+)
 def test_a_port_in_use_is_told_before_anything_starts(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], taken_by: str, setting: str
 ) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         place = f"127.0.0.1:{taken.getsockname()[1]}"
         (tmp_path / "luotsi.yaml").write_text(
-            f"web: {{listen: '{place}'}}\n"
+            f"{taken_by.replace('@FREE@', str(free_port())) % f'listen: {place!r}'}\n"
             "repositories: [{name: one, address: /x}]\n"
             "environments: [{name: local, runtime: {kind: process, unsafe: true}, agents: [{name: a}]}]\n"
         )
         code, _, err = run(capsys, "up", "--settings", str(tmp_path / "luotsi.yaml"))
     assert code == 3
     assert f"{place} cannot be listened on" in err
+    assert f"`{setting}`" in err
 
 
 def test_up_without_an_engine_says_what_to_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
