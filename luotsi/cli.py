@@ -14,6 +14,7 @@ from schemas.words import sentence
 VERBS = {
     "demo": "everything at once, on a sample repository",
     "up": "all parts in one process tree, for your repositories",
+    "down": "end the endpoints that an ended `up` left",
     "repo": "which repositories are watched: add, remove, rename, list, hook",
     "lint": "what is wrong with a valohai.yaml",
     "plan": "what a commit would start, what not, and why",

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from ledger.database import Ledger
 from ledger.tables import promotions, repositories, runs, statuses, tag_observations, versions
-from luotsi import answering, tree, wiring
+from luotsi import answering, endpoints, tree, wiring
 from luotsi.demo import images, summary
 from luotsi.demo import workspace as demo_workspace
 from luotsi.demo.follow import Event, Follower
@@ -23,8 +23,6 @@ from schemas.states import FINAL_RUN
 
 PACE = 0.1
 """Seconds between two looks at the ledger."""
-ENDING = 20.0
-"""Seconds that endpoints may take to end."""
 PATIENCE = 600.0
 """Seconds that the whole path may take before the demonstration says where it stands and gives up."""
 
@@ -73,7 +71,7 @@ class Story:
         if self._tree is not None:
             self._tree.stop()
         if self.opened is not None:
-            _end_endpoints(self.opened)
+            endpoints.end(self.opened)
             from luotsi import valkey
 
             valkey.end(self.opened.workspace)
@@ -87,6 +85,7 @@ class Story:
             (self._root / "image").write_text(choice.image, encoding="utf-8")
         else:
             self._say("note", text=f"going on in {self._root}")
+        tree.refuse_a_second(opened)  # before anything of the workspace is ours to end
         self.opened = opened
         self.person.prepare()
         self._tree = tree.tree_of(opened)
@@ -168,13 +167,3 @@ def _promoted(ledger: Ledger) -> bool:
     if tag is not None and tag.decision == "refused":
         raise Stalled(f"the tag was refused: {tag.reason}")
     return row is not None and row.state == "serving"
-
-
-def _end_endpoints(opened: Installation) -> None:
-    """End what serves; a cluster says False until nothing is left."""
-    end = time.monotonic() + ENDING
-    for cluster in wiring.open_clusters(opened).values():
-        left = {observed.name for observed in cluster.observe()}
-        while left and time.monotonic() < end:
-            left = {name for name in left if not cluster.end(name)}
-            time.sleep(PACE)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import yaml
 
-from luotsi import answering, engines, installation, logs, tree, valkey
+from luotsi import answering, endpoints, engines, installation, logs, tree, valkey
 from luotsi.installation import Installation
 from luotsi.options import settings_option
 from luotsi.repos import naming
@@ -29,7 +29,8 @@ def command(settings: Path | None, repositories: tuple[str, ...]) -> None:
         luotsi up --repository git@example.org:team/churn.git
         luotsi up                       (the repositories of ./luotsi.yaml)
 
-    Ctrl-C ends it; containers that run go on and are adopted by the next `luotsi up`.
+    Ctrl-C ends it; commands and endpoints that run go on and are taken over by the next `luotsi up`. `luotsi down` ends
+    the endpoints.
     """
     logs.configure("up")
     opened = installation.opened(settings)
@@ -52,11 +53,26 @@ def command(settings: Path | None, repositories: tuple[str, ...]) -> None:
         stopping.wait()
     finally:
         processes.stop()
-        click.echo(
-            "Ended. Commands that run and endpoints that serve go on; the next `luotsi up` takes them over."
-        )
+        last_words(opened)
         if opened.embedded_redis:
             valkey.end(opened.workspace)
+
+
+def last_words(opened: Installation) -> None:
+    """What goes on by itself, and how to end it."""
+    left = endpoints.running(opened)
+    click.echo("Ended. Commands that run go on, and the next `luotsi up` takes them over.")
+    if left is None:
+        click.echo("So do endpoints; which, the cluster did not say. `luotsi down` ends them.")
+    elif left:
+        count = f"{len(left)} endpoint{' goes' if len(left) == 1 else 's go'} on running"
+        which = "it" if len(left) == 1 else "them"
+        file = (
+            ""
+            if opened.settings.file == Path("luotsi.yaml").absolute()
+            else f" --settings {opened.settings.file}"
+        )
+        click.echo(f"{count}, without the gateway: {', '.join(left)}. `luotsi down{file}` ends {which}.")
 
 
 def _check(opened: Installation) -> None:
@@ -71,7 +87,7 @@ def _check(opened: Installation) -> None:
                 )
     check_free(*opened.listen)
     if (gateway := opened.gateway()) is not None:
-        check_free(*gateway)
+        check_free(*gateway, "clusters.<name>.listen")
 
 
 def _with_repositories(opened: Installation, addresses: tuple[str, ...]) -> Installation:
