@@ -24,6 +24,7 @@ def read_models(items: Items, findings: Findings) -> tuple[Model, ...]:
         model = _model(item, items, findings)
         _check_maker(item, model.source, items, findings)
         _check_paths(item, findings)
+        _check_served(item, items, findings)
         _check_stages(item, findings)
         if not any(one.index in findings.broken for one in (item, *items.needed(item))):
             models.append(model)
@@ -175,6 +176,19 @@ def _check_paths(item: Item, findings: Findings) -> None:
             findings.error(
                 path, f"`{clip(text, 60)}` leads out of its folder", "Write a relative path without `..`."
             )
+
+
+def _check_served(item: Item, items: Items, findings: Findings) -> None:
+    """A tag on a stage of a model without an endpoint counts, and nothing is ever served for it."""
+    if item.data.get("stages") and item.data.get("endpoint") is None and item.whole("endpoint"):
+        known = items.names("endpoint")
+        hint = (
+            f"Name what serves it: `endpoint: {clip(known[0], 60)}`."
+            if known
+            else "Name an `endpoint`; this file has none yet."
+        )
+        message = f"nothing can serve the stages of `{clip(item.name, 60)}`: it names no endpoint"
+        findings.warning((*item.path, "stages"), message, hint, key=True)
 
 
 def _check_stages(item: Item, findings: Findings) -> None:

@@ -151,48 +151,52 @@ WRONG = [
         "Give it one",
     ),
     (
-        "{name: m, from: {step: train, output: o}, stages: {§-x: }}",
+        "{name: m, from: {step: train, output: o}, endpoint: predict, stages: {§-x: }}",
         "a stage cannot be called `-x`",
         "first and last",
     ),
     (
-        "{name: m, from: {step: train, output: o}, stages: {§'p!': }}",
+        "{name: m, from: {step: train, output: o}, endpoint: predict, stages: {§'p!': }}",
         "a stage cannot be called `p!`",
         "first and last",
     ),
     (
-        "{name: m, from: {step: train, output: o}, stages: {x: §3}}",
+        "{name: m, from: {step: train, output: o}, endpoint: predict, stages: {x: §3}}",
         "`x` must be a mapping or nothing, not a number",
         "",
     ),
     (
-        "{name: m, from: {step: train, output: o}, stages: {x: {§replica: 2}}}",
+        "{name: m, from: {step: train, output: o}, endpoint: predict, stages: {x: {§replica: 2}}}",
         "unknown key `replica`",
         "`replicas`",
     ),
-    ("{name: m, from: {step: train, output: o}, stages: {x: {replicas: §0}}}", "must be at least 1", ""),
     (
-        "{name: m, from: {step: train, output: o}, stages: {x: {require: [§signed]}}}",
+        "{name: m, from: {step: train, output: o}, endpoint: predict, stages: {x: {replicas: §0}}}",
+        "must be at least 1",
+        "",
+    ),
+    (
+        "{name: m, from: {step: train, output: o}, endpoint: predict, stages: {x: {require: [§signed]}}}",
         "`signed` is nothing that a stage can require",
         "`signed-tag`",
     ),
     (
-        "{name: m, from: {step: train, output: o}, stages: {prod: {require: ['§stage:stagin']}, staging: }}",
+        "{name: m, from: {step: train, output: o}, endpoint: predict, stages: {prod: {require: ['§stage:stagin']}, staging: }}",
         "the model has no stage `stagin`",
         "Did you mean `staging`?",
     ),
     (
-        "{name: m, from: {step: train, output: o}, stages: {x: {require: ['§stage:x']}}}",
+        "{name: m, from: {step: train, output: o}, endpoint: predict, stages: {x: {require: ['§stage:x']}}}",
         "requires itself",
         "",
     ),
     (
-        "{name: m, from: {step: train, output: o}, stages: {x: {smoke: {post: §../secret}}}}",
+        "{name: m, from: {step: train, output: o}, endpoint: predict, stages: {x: {smoke: {post: §../secret}}}}",
         "leads out of its folder",
         "relative",
     ),
     (
-        "{name: m, from: {step: train, output: o}, stages: {x: {smoke: {expect: §20}}}}",
+        "{name: m, from: {step: train, output: o}, endpoint: predict, stages: {x: {smoke: {expect: §20}}}}",
         "`expect` must be at least 100",
         "",
     ),
@@ -210,6 +214,12 @@ def test_what_is_wrong_and_where(item: str, message: str, hint: str) -> None:
 def test_a_model_that_no_trigger_makes_is_a_warning() -> None:
     item = "- model: {name: m, §from: {step: alone, output: o}}\n"
     expect_one(item, "no trigger makes the model `m`", "for ever", "warning")
+
+
+def test_stages_that_nothing_can_serve_are_a_warning() -> None:
+    item = "- model: {name: m, from: {step: train, output: o}, §stages: {prod: }}\n"
+    expect_one(item, "nothing can serve the stages of `m`", "`endpoint: predict`", "warning")
+    assert good(item.replace("§", "").replace("stages: {prod: }", "stages: {}")).stages == {}
 
 
 @pytest.mark.parametrize(
