@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 import structlog
 
+from webhooks.faults import shown
 from webhooks.hooks import LIMIT
 from webhooks.incoming import KEY, Incoming, Message, Receive
 from webhooks.lane import Lane
@@ -54,8 +55,6 @@ class Front:
         try:
             if (body.length or 0) <= LIMIT:
                 await body.gather(AT_ONCE, self._seconds)
-            if body.cut:
-                return
             answer = _Answer(body, send, self._silence)
             lane = self._small if body.decided else self._large
             lane.run(partial(answer.make, self._app, environ))
@@ -88,7 +87,7 @@ class _Answer:
                 if hasattr(pieces, "close"):
                     pieces.close()
         except BaseException as error:
-            log.error("answer failed", path=environ["PATH_INFO"], exc_info=error)
+            log.error("answer failed", path=shown(environ["PATH_INFO"]), exc_info=error)
             self._start("500 Internal Server Error", [("Content-Length", "0")])
             self._on_loop(self._whole, (self._head(), b""))
         if self._finished is not None:

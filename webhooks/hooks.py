@@ -12,7 +12,7 @@ from ledger import inbox
 from schemas import codec
 from schemas.errors import Refused
 from webhooks.bodies import MIB, Bodies
-from webhooks.faults import Fail
+from webhooks.faults import Fail, shown
 from webhooks.keeper import Keeper
 from webhooks.parts import WebParts
 
@@ -25,9 +25,6 @@ IN_MEMORY = 256 * 1024
 UNSIGNED = "the delivery is not signed by a secret of this address"
 SIGN = "Send the sender's usual header with sha256=<HMAC-SHA256 of the body>; both sides must know the same secret."
 """Said of a wrong signature and of a name that is not there: who cannot sign learns nothing about what is watched here."""
-
-LOGGED = 250
-"""Characters of a name that stand in the log: whoever can send may choose them."""
 
 log = structlog.get_logger()
 
@@ -56,17 +53,13 @@ class Hooks:
         return self._receive(self._parts.named_forge(name), f"{inbox.FORGE}{name}")
 
     def _receive(self, forge: Forge | None, source: str) -> tuple[Response, int]:
-        if forge is None:
-            raise Fail(401, UNSIGNED, SIGN)
         try:
+            if forge is None:
+                raise Fail(401, UNSIGNED, SIGN)
             delivery = self._verified(forge)
         except Fail as error:
-            log.warning(
-                "delivery refused",
-                source=source[:LOGGED],
-                status=error.status,
-                why=str(error.__cause__ or error),
-            )
+            why = shown(str(error.__cause__ or error))
+            log.warning("delivery refused", source=shown(source), status=error.status, why=why)
             raise
         new = delivery.event != "other" and self._keeper.keep(source, delivery.id, codec.write(delivery))
         if new:

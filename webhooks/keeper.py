@@ -7,6 +7,7 @@ from datetime import datetime
 
 from ledger import inbox
 from ledger.database import Ledger
+from webhooks.faults import AWAY
 
 TOGETHER = 200
 """Rows of one transaction at most: every other writer of the ledger waits meanwhile."""
@@ -73,8 +74,10 @@ class Keeper:
         try:
             self._together(rows)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the row's own thread raises it
-            if len(rows) == 1:
-                rows[0].error = error
+            if len(rows) == 1 or isinstance(error, AWAY):
+                # A ledger that is locked is waited for once, not once for each of them.
+                for row in rows:
+                    row.error = error
                 return
             for row in rows:  # what is wrong with one of them is not the others' trouble
                 self._write([row])

@@ -3,12 +3,15 @@
 import hashlib
 import hmac
 import json
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
 from forges.port import Delivery
@@ -188,6 +191,26 @@ def test_a_signed_body_that_is_none_is_400(web: WebSide, body: bytes) -> None:
     assert answer.status_code == 400, answer.json
     assert from_json(Fault, answer.json).error
     assert web.received() == []
+
+
+def test_a_ledger_that_cannot_be_had_is_503(web: WebSide, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked() -> None:
+        raise OperationalError("BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked"))
+
+    monkeypatch.setattr(web.ledger, "write", locked)
+    answer = deliver(web, LOOK)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "ledger" in from_json(Fault, answer.json).error
+    monkeypatch.undo()
+    assert deliver(web, LOOK).status_code == 202
+
+
+def test_the_log_obeys_no_sender(web: WebSide) -> None:
+    with capture_logs() as logged:
+        assert deliver(web, LOOK, repository="x%1b%5b2J%c2%9b" + "y" * 1000).status_code == 401
+    [line] = [each for each in logged if each["event"] == "delivery refused"]
+    assert line["source"].isprintable()
+    assert len(line["source"]) < 300
 
 
 @pytest.mark.parametrize("number", ["x" * 201, "a b", "\xe4"])

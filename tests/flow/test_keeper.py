@@ -1,10 +1,15 @@
 """Deliveries that come together are kept together, each on its own merits."""
 
+import sqlite3
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from ledger.database import Ledger
 from tests.builders.statements import written
@@ -69,3 +74,31 @@ def test_more_than_one_transaction_takes_go_into_the_next(web: WebSide) -> None:
     keeper = Keeper(web.ledger, lambda: web.now, together=5)
     assert together(web.ledger, keeper, [("hub", str(n)) for n in range(MANY)]) == [True] * MANY
     assert len(web.received()) == 1 + MANY
+
+
+class Locked(Ledger):
+    """A ledger that another process keeps locked. It counts how often it was waited for, and lets that end when it may."""
+
+    def __init__(self) -> None:
+        self.waited = 0
+        self.goes_on = threading.Event()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        self.waited += 1
+        self.goes_on.wait()
+        raise OperationalError("BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked"))
+        yield
+
+
+def test_a_ledger_that_is_locked_is_waited_for_once_for_all(web: WebSide) -> None:
+    ledger = Locked()
+    keeper = Keeper(ledger, lambda: web.now)
+    with ThreadPoolExecutor(1 + MANY) as pool:
+        first = pool.submit(keeper.keep, "first", "1", b"{}")
+        until(lambda: ledger.waited)
+        others = [pool.submit(keeper.keep, "hub", str(number), b"{}") for number in range(MANY)]
+        until(lambda: len(keeper._waiting) == MANY)
+        ledger.goes_on.set()
+        assert all(isinstance(each.exception(), OperationalError) for each in (first, *others))
+    assert ledger.waited == 2

@@ -6,23 +6,20 @@ import http.client
 import json
 import os
 import socket
-import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from stores import folder, keys
-from stores.folder import FolderStore
+from stores import keys
 from tests.builders.github_examples import headers
+from tests.flow.granian_server import Server, running
 from tests.flow.test_hooks import LOOK, signature
-from tests.flow.web_side import FORGE, REPOSITORY, START
-from tests.parts.process import Child, free_port, until
+from tests.flow.web_side import FORGE, REPOSITORY
+from tests.parts.process import until
 
 MIB = 1024 * 1024
 WRONG = "sha256=" + "0" * 64
@@ -34,78 +31,10 @@ DOORS = (
 LARGE = "POST {}\nContent-Length: 1000000"
 
 
-@dataclass
-class Server:
-    """A running server and its store."""
-
-    port: int
-    store: FolderStore
-
-    def send(self, method: str, target: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request(
-                method, target, body, {name.replace("_", "-"): value for name, value in headers.items()}
-            )
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
-    def usage(self) -> tuple[int, int]:
-        """Open files, resident bytes."""
-        usage = self.seen()
-        return usage["files"], usage["memory"]
-
-    def seen(self) -> dict[str, int]:
-        """What the process that answers holds."""
-        seen: dict[str, int] = json.loads(self.send("GET", "/usage")[1])
-        return seen
-
-    def look(self, number: str) -> int:
-        return self.send(
-            "POST", f"/hooks/{REPOSITORY}", LOOK, X_Luotsi_Signature=signature(LOOK), X_Luotsi_Delivery=number
-        )[0]
-
-    def address(self, method: str, key: str) -> str:
-        address = self.store.address("PUT" if method == "PUT" else "GET", key, 3600, shares_folder=False)
-        return address.url.removeprefix("http://localhost")
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
-
-    def open(self, head: str) -> socket.socket:
-        made = self.connect()
-        made.sendall(head.replace("\n", "\r\n").encode() + b"\r\n\r\n")
-        return made
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running(tmp_path_factory.mktemp("granian"), 3) as made:
         yield made
-
-
-@contextmanager
-def running(here: Path, seconds: float) -> Iterator[Server]:
-    """A server of eight threads, where a delivery's body may take so long."""
-    port = free_port()
-    environment = {"WEB_SIDE_FOLDER": here, "WEB_SIDE_SECONDS": seconds, "PYTHONPATH": Path.cwd()}
-    command = [
-        "/usr/bin/env", *(f"{name}={value}" for name, value in environment.items()),
-        sys.executable, "-m", "granian", "--interface", "asginl", "--host", "127.0.0.1", "--port", str(port),
-        "--http", "1", "--backpressure", "512", "tests.flow.granian_app:app",
-    ]  # fmt: skip
-    child = Child(command, here)
-    settings = {"path": here / "store" / "artifacts", "web": "http://localhost", "secret": "objects-secret"}
-    offset = START.timestamp() - time.time()
-    try:
-        made = Server(port, folder.connect("artifacts", settings, clock=lambda: time.time() + offset))
-        child.wait_ready(lambda: made.usage()[0] > 0)
-        made.look("warm")
-        yield made
-    finally:
-        child.stop()
 
 
 def flood(made: socket.socket, most: int) -> int:
