@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from forges.github import checks, reading
 from forges.github.client import Client, described
+from forges.github.faults import Forbidden, Unknown
 from forges.port import Annotation, Check, CheckShown, DeploymentShown, Said
 from schemas.errors import Refused, Stalled, Waiting
 from schemas.messages.status import CommitState
@@ -45,9 +46,28 @@ def say_check(client: Client, repository: str, check: Check, known: Said | None)
             "only a GitHub App may show checks, and there is a plain token",
             "Show statuses, or set up an App.",
         )
-    digest = checks.digest(check)
-    if known is not None and known.digest == digest:
+    if known is not None and known.digest == checks.digest(check):
         return known
+    try:
+        return _say_check(client, repository, check, known)
+    except (Unknown, Forbidden) as error:
+        # What was said last may be another App's, or a status of the time when there was none: then this is a new check.
+        hidden = isinstance(error, Unknown)
+        if known is None or (hidden and _is_there(client, repository, f"/check-runs/{known.id}")):
+            raise
+    return _say_check(client, repository, check, None)
+
+
+def _is_there(client: Client, repository: str, path: str) -> bool:
+    try:
+        client.get(repository, path)
+    except Unknown:
+        return False
+    return True
+
+
+def _say_check(client: Client, repository: str, check: Check, known: Said | None) -> Said:
+    digest = checks.digest(check)
     check = replace(check, annotations=check.annotations[: checks.MOST_REMARKS])
     if known is not None and not _goes_on(known, check):
         known = None
@@ -139,8 +159,14 @@ def say_deployment(
     status = {"state": state, "description": checks.line(description, checks.LONGEST_DESCRIPTION)}
     if url:
         status["log_url"] = url
+    if state == "success" and url:
+        status["environment_url"] = url
     try:
         client.send(repository, "POST", f"/deployments/{said.id}/statuses", status)
+    except Unknown:
+        if known is None or _is_there(client, repository, f"/deployments/{known.id}"):
+            raise
+        return say_deployment(client, repository, sha, wanted, None)  # somebody deleted it there
     except Waiting as error:
         if known is not None:
             raise

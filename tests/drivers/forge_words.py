@@ -144,6 +144,21 @@ class WordsContract(SiteContract):
         assert (kept.state, len(kept.remarks)) == (site.check_word("running"), 3)
 
     @pytest.mark.usefixtures("checking")
+    def test_a_word_of_which_the_forge_knows_nothing_more_is_said_anew(self, site: ForgeSite) -> None:
+        sha = site.head()
+        of_a_status = Said("99", "another", word="pending")
+        check = Check("luotsi", sha, "running", "Runs", "Runs.", annotations=remarks(3))
+        said = site.api.say_check(site.name, check, of_a_status)
+        (kept,) = site.checks(sha)
+        assert (kept.id, len(kept.remarks)) == (said.id, 3)
+
+    def test_a_deployment_that_somebody_deleted_is_made_anew(self, site: ForgeSite) -> None:
+        sha, gone = site.head(), Said("99", "another")
+        said = site.api.say_deployment(site.name, sha, "production", "success", "Serves", known=gone)
+        assert site.shown_deployments(sha) == [("production", "success")]
+        assert said.id != "99"
+
+    @pytest.mark.usefixtures("checking")
     def test_a_check_of_no_commit_is_gone(self, site: ForgeSite) -> None:
         with pytest.raises(Gone):
             site.api.say_check(site.name, Check("luotsi", "f" * 40, "success", "Done", "Done."))

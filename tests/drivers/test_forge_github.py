@@ -2,10 +2,12 @@
 personal token, and as an App of an Enterprise server."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from forges.port import Check
 from schemas.errors import Stalled
 from tests.builders.github_site import GitHubSite, github_site
 from tests.drivers.forge_contract import ForgeContract
@@ -37,6 +39,19 @@ class TestGitHubApp(ForgeContract):
         assert [state for state, _ in site.statuses(sha, "luotsi")] == ["pending", "success"]
         assert site.api.new_name(old) == site.name
         assert site.fresh().repository(old).id != site.repository_id
+
+    def test_a_check_of_another_app_is_left_to_it(self, site: GitHubSite) -> None:
+        sha = site.head()
+        check = Check("luotsi", sha, "running", "Runs", "Runs.")
+        known = site.api.say_check(site.name, check)
+        (suite,) = site.repo.suites.values()
+        suite.app = replace(suite.app, id=suite.app.id + 1)
+        said = site.api.say_check(site.name, replace(check, state="success"), known)
+        assert said.id != known.id
+        assert {one.id: one.state for one in site.checks(sha)} == {
+            known.id: "in_progress",
+            said.id: "success",
+        }
 
 
 class TestGitHubToken(ForgeContract):
