@@ -245,27 +245,6 @@ def live_promotions(connection: Connection) -> list[PromotionRow]:
     return [_promotion(row) for row in rows]
 
 
-def recent_promotions(
-    connection: Connection, repository_id: str, since: datetime
-) -> list[tuple[PromotionRow, str]]:
-    """Promotions that are not over, or ended since then, with the commits of their versions; in the order of their tags."""
-    rows = connection.execute(
-        select(*_PROMOTION, versions.c.sha.label("commit"))
-        .join(versions, versions.c.id == promotions.c.version_id)
-        .where(
-            promotions.c.repository_id == repository_id,
-            or_(promotions.c.finished_at.is_(None), promotions.c.finished_at >= since),
-        )
-        .order_by(promotions.c.accepted_at)
-    )
-    found = []
-    for row in rows:
-        values = dict(row._mapping)
-        sha = values.pop("commit")
-        found.append((PromotionRow(**{**values, "state": PromotionState(values["state"])}), sha))
-    return found
-
-
 def promotion(connection: Connection, promotion_id: str) -> PromotionRow:
     """A promotion that exists."""
     return _promotion(connection.execute(select(*_PROMOTION).where(promotions.c.id == promotion_id)).one())

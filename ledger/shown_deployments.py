@@ -4,10 +4,14 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 
 from ledger.rows import AnyRow
+from ledger.tables import deployment_versions, projects, promotions, repositories, versions
 from ledger.tables import shown_deployments as table
+
+LONGEST = 250
+"""Characters of an environment's name."""
 
 
 def show(
@@ -47,14 +51,62 @@ def show(
     return True
 
 
-def of_repository(connection: Connection, repository_id: str) -> dict[tuple[str, str], tuple[str, str]]:
+def at_commits(
+    connection: Connection, repository_id: str, shas: Collection[str]
+) -> dict[tuple[str, str], tuple[str, str]]:
     """(commit, environment) -> state and description, as they were written last."""
     rows = connection.execute(
         select(table.c.sha, table.c.environment, table.c.state, table.c.description).where(
-            table.c.repository_id == repository_id
+            table.c.repository_id == repository_id, table.c.sha.in_(list(shas))
         )
     )
     return {(row.sha, row.environment): (row.state, row.description) for row in rows}
+
+
+def promoted(connection: Connection, forges: Collection[str], since: datetime) -> list[AnyRow]:
+    """Promotions that are not over, or ended since then, of what the forges know; in the order of their tags."""
+    of = promotions.c
+    statement = (
+        select(of.repository_id, of.model, of.stage, of.tag, of.state, of.reason, of.address, versions.c.sha)
+        .join(versions, versions.c.id == of.version_id)
+        .join(repositories, repositories.c.id == of.repository_id)
+        .where(*_known(forges), or_(of.finished_at.is_(None), of.finished_at >= since))
+    )
+    return list(connection.execute(statement.order_by(of.accepted_at, of.id)))
+
+
+def deployed(connection: Connection, forges: Collection[str], since: datetime) -> list[AnyRow]:
+    """Deployment versions that serve or will, or ended since then, of what the forges know; oldest first."""
+    of = deployment_versions.c
+    statement = (
+        select(
+            projects.c.repository_id,
+            projects.c.root,
+            repositories.c.name.label("repository"),
+            of.id,
+            of.deployment,
+            of.name,
+            of.sha,
+            of.aliases,
+            of.state,
+            of.reason,
+        )
+        .join(projects, projects.c.id == of.project_id)
+        .join(repositories, repositories.c.id == projects.c.repository_id)
+        .where(*_known(forges), or_(of.finished_at.is_(None), of.finished_at >= since))
+    )
+    return list(connection.execute(statement.order_by(of.created_at, of.id)))
+
+
+def _known(forges: Collection[str]) -> tuple[ColumnElement[bool], ...]:
+    """Of watched repositories those that a forge's API is told of."""
+    at = repositories.c
+    return (
+        at.removed_at.is_(None),
+        at.forge.in_(list(forges)),
+        at.forge_id.is_not(None),
+        at.slug.is_not(None),
+    )
 
 
 def undelivered(
@@ -82,8 +134,8 @@ def said(
         )
 
 
-def troubled(connection: Connection, ids: Iterable[int], trouble: str, again_at: datetime) -> None:
-    """The forge did not take these words; they are tried again, not before `again_at`."""
+def troubled(connection: Connection, ids: Iterable[int], trouble: str | None, again_at: datetime) -> None:
+    """The forge did not take these words, or they wait; they are tried again, not before `again_at`."""
     connection.execute(
         update(table).where(table.c.id.in_(list(ids))).values(trouble=trouble, again_at=again_at)
     )

@@ -36,6 +36,8 @@ AT_ONCE = 20
 """Words of one repository in a round, and a third of all: what is heard meanwhile waits no longer than these take."""
 SPARE = 0.1
 """Share of the calls of an hour that is kept for final words."""
+ON_THE_WAY: tuple[DeploymentShown, ...] = ("queued", "in_progress")
+"""States of a deployment that another follows."""
 
 
 def tell(ports: Ports) -> int:
@@ -147,16 +149,24 @@ def _must_wait(api: ForgeApi, slug: str, row: Any, known: Said | None, now: date
     """Until when a word that is not final waits; None: it is said now."""
     if row.final:
         return None
-    budget = api.budget(slug)
-    if budget is not None and budget.remaining < budget.limit * SPARE:
-        seconds = budget.reset - now.timestamp()
-        # Whatever a forge says of its clock, a word waits an hour at most.
-        return now + max(PACE, timedelta(seconds=seconds if 0 < seconds < HOUR else 0))
+    spent = _spent(api, slug, now)
+    if spent is not None:
+        return spent
     begins = known is None or known.final
     if begins or row.said_at is None or row.said_at <= now - PACE:
         return None
     waits_until: datetime = row.said_at + PACE
     return waits_until
+
+
+def _spent(api: ForgeApi, slug: str, now: datetime) -> datetime | None:
+    """Until when the calls that are left are for final words alone; None: there are enough."""
+    budget = api.budget(slug)
+    if budget is None or budget.remaining >= budget.limit * SPARE:
+        return None
+    seconds = budget.reset - now.timestamp()
+    # Whatever a forge says of its clock, a word waits an hour at most.
+    return now + max(PACE, timedelta(seconds=seconds if 0 < seconds < HOUR else 0))
 
 
 def _known(said: Any) -> Said | None:
@@ -214,10 +224,15 @@ def _deployments(ports: Ports) -> int:
 
 
 def _deployment(ports: Ports, api: ForgeApi, repository: RepositoryRow, row: Any) -> bool:
-    known = _known(row.said)
+    known, slug = _known(row.said), repository.slug or ""
+    wait = _spent(api, slug, ports.clock()) if row.state in ON_THE_WAY else None
+    if wait is not None:
+        with ports.ledger.write() as connection:
+            shown_deployments.troubled(connection, [row.id], None, wait)
+        return False
     try:
         said = api.say_deployment(
-            repository.slug or "", row.sha, row.environment, cast(DeploymentShown, row.state), row.description,
+            slug, row.sha, row.environment, cast(DeploymentShown, row.state), row.description,
             row.url, known,
         )  # fmt: skip
     except (Gone, Refused) as error:
