@@ -1,12 +1,14 @@
 """What pipelines' deployment nodes serve, as deployments at the stand-in of GitHub: one a version, in the environment of its alias."""
 
 from dataclasses import replace
+from typing import Literal
 
 from controller import loop
 from controller.forge import showing
 from controller.unchanged import Unchanged
 from tests.builders.pull_mind import FORGE, PullMind
 from tests.builders.statements import asked
+from tests.standins.github.model import CheckRun
 
 CONFIG = """
 - step: {{ name: make, image: "python:3.12", command: python make.py }}
@@ -27,7 +29,9 @@ CONFIG = """
 """
 
 
-def made(mind: PullMind, words: str, aliases: str = "", build: str = "complete") -> str:
+def made(
+    mind: PullMind, words: str, aliases: str = "", build: Literal["complete", "error", ""] = "complete"
+) -> str:
     """A commit whose pipeline made the files of a version, and its build."""
     sha = mind.land(CONFIG.format(words=words, aliases=aliases))
     (make,) = mind.waiting()
@@ -88,7 +92,7 @@ def test_the_same_commit_made_again_shows_what_serves_of_it(mind: PullMind) -> N
     assert mind.site.shown_deployments(sha) == [("shop/live", "success")], "the version of before serves"
 
 
-def newest_check(mind: PullMind, sha: str) -> object:
+def newest_check(mind: PullMind, sha: str) -> CheckRun:
     runs = [run for run in mind.site.repo.runs().values() if run.suite.head_sha == sha]
     return next(run for run in runs if run.name == "luotsi/go")
 
