@@ -1,11 +1,11 @@
 """Repositories and their projects: what is watched, and how the last look went."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, true, update
 
 from ledger import observations, verdicts
 from ledger.tables import projects, repositories
@@ -62,23 +62,7 @@ class ProjectRow:
     name: str
 
 
-_REPOSITORY = (
-    repositories.c.id,
-    repositories.c.name,
-    repositories.c.address,
-    repositories.c.default_branch,
-    repositories.c.baseline_at,
-    repositories.c.tried_at,
-    repositories.c.looked_at,
-    repositories.c.trouble,
-    repositories.c.forge,
-    repositories.c.forge_id,
-    repositories.c.slug,
-    repositories.c.asked_at,
-    repositories.c.heard_until,
-    repositories.c.hook,
-    repositories.c.deaf,
-)
+_REPOSITORY = tuple(repositories.c[name] for name in RepositoryRow.__slots__)
 _PROJECT = (projects.c.id, projects.c.repository_id, projects.c.root, projects.c.name)
 
 
@@ -292,9 +276,49 @@ def watched(connection: Connection, asked: Collection[str] = ()) -> list[Reposit
 
     Until a forge has told its id it may be one that is watched already, under another address: nothing is done for it.
     """
-    statement = select(*_REPOSITORY).where(repositories.c.removed_at.is_(None)).order_by(repositories.c.name)
+    return _watched(connection, asked, true())
+
+
+def watched_of(
+    connection: Connection, ids: Collection[str], asked: Collection[str] = ()
+) -> list[RepositoryRow]:
+    """Those of the `watched` that have these ids, by name; without ids nothing is asked."""
+    found = [row for some in _pieces(ids) for row in _watched(connection, asked, repositories.c.id.in_(some))]
+    return sorted(found, key=lambda row: row.name)
+
+
+def to_look_at(
+    connection: Connection,
+    now: datetime,
+    interval: timedelta,
+    hinted: Collection[str],
+    asked: Collection[str] = (),
+) -> list[RepositoryRow]:
+    """Those of the `watched` that are hinted at (by name), never looked at, or last an interval ago; the longest waiting first.
+
+    One that was looked at in the future, by a clock that has been put right since, is due too.
+    """
+    tried = repositories.c.tried_at
+    wanted = [or_(tried.is_(None), tried <= now - interval, tried > now)]
+    wanted += [repositories.c.name.in_(some) for some in _pieces(hinted)]
+    found = {row.id: row for which in wanted for row in _watched(connection, asked, which)}
+    return sorted(found.values(), key=lambda row: (row.tried_at is not None, row.tried_at or now, row.name))
+
+
+def _watched(
+    connection: Connection, asked: Collection[str], which: ColumnElement[bool]
+) -> list[RepositoryRow]:
+    statement = (
+        select(*_REPOSITORY).where(repositories.c.removed_at.is_(None), which).order_by(repositories.c.name)
+    )
     rows = [RepositoryRow(*row) for row in connection.execute(statement)]
     return [row for row in rows if row.forge_id is not None or row.forge not in asked]
+
+
+def _pieces(items: Collection[str]) -> Iterator[list[str]]:
+    """Handfuls that a statement takes: databases limit how many values one may have."""
+    there = list(items)
+    return (there[start : start + 500] for start in range(0, len(there), 500))
 
 
 def by_id(connection: Connection, repository_id: str) -> RepositoryRow:
@@ -327,11 +351,9 @@ def looked(connection: Connection, repository_id: str, trouble: str | None, now:
 
 def all_well(connection: Connection, ids: Sequence[str], now: datetime) -> None:
     """Looks at these repositories, of which none was in trouble, went well."""
-    for start in range(0, len(ids), 500):
-        which = repositories.c.id.in_(ids[start : start + 500])
-        connection.execute(
-            update(repositories).where(which).values(trouble=None, tried_at=now, looked_at=now)
-        )
+    well = update(repositories).values(trouble=None, tried_at=now, looked_at=now)
+    for some in _pieces(ids):
+        connection.execute(well.where(repositories.c.id.in_(some)))
 
 
 def default_branch(connection: Connection, repository_id: str, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Who is to be looked at: local repositories when their refs change (file events), all others when their time has come.
+"""Hears when refs of local repositories change, by file events.
 
 An event is a hint and nothing more: it may come twice, or be lost, and the next poll sees the same.
 """
@@ -7,8 +7,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from watchdog.observers.inotify_c import (
@@ -45,19 +44,6 @@ _LIMITS = {
     errno.ENFILE: "raise fs.file-max (sysctl)",
     errno.ENOMEM: "it has no memory for them",
 }
-
-
-def due(repositories: Mapping[str, datetime | None], now: datetime, interval: timedelta) -> list[str]:
-    """Names of the repositories to be polled: never looked at, or last an interval ago. The longest waiting come first.
-
-    One that was looked at in the future, by a clock that has been put right since, is due too.
-    """
-    waiting = [
-        (looked or datetime.min.replace(tzinfo=now.tzinfo), name)
-        for name, looked in repositories.items()
-        if looked is None or now - looked >= interval or looked > now
-    ]
-    return [name for _, name in sorted(waiting)]
 
 
 class RefWatch:

@@ -68,11 +68,7 @@ def promote(ports: Ports) -> int:
             for id, basis in registry.standing(connection).items()
             if not ports.unchanged.still((STEP, id), basis, now)
         }
-        rows = (
-            [row for row in repositories.watched(connection, ports.forges) if row.id in standing]
-            if standing
-            else []
-        )
+        rows = repositories.watched_of(connection, standing, ports.forges)
 
     def act(row: RepositoryRow) -> bool:
         if _repository(ports, row):

@@ -30,12 +30,8 @@ BATCH = 25
 def decide(ports: Ports) -> int:
     """Turn what was observed and judged into runs; of how many repositories any was handled."""
     with ports.ledger.read() as connection:
-        waiting = set(observations.repositories_with_unhandled(connection))
-        rows = (
-            [row for row in repositories.watched(connection, ports.forges) if row.id in waiting]
-            if waiting
-            else []
-        )
+        waiting = observations.repositories_with_unhandled(connection)
+        rows = repositories.watched_of(connection, waiting, ports.forges)
     return isolate.each(rows, lambda row: _repository(ports, row), lambda row, bug: _pass_over(ports, row))
 
 

@@ -46,7 +46,7 @@ def fire(ports: Ports) -> int:
             if one.main is not None and not ports.unchanged.still((STEP, id), one.basis, now)
         }
         ids = {one.repository_id for one in stirred.values()}
-        rows = [row for row in repositories.watched(connection, ports.forges) if row.id in ids] if ids else []
+        rows = repositories.watched_of(connection, ids, ports.forges)
     return isolate.each(rows, lambda row: _repository(ports, row, stirred), lambda row, bug: None)
 
 

@@ -38,8 +38,9 @@ def judge(ports: Ports) -> int:
         if not waiting:
             return 0
         waiting = waiting[: max(BATCH, len({id for id, _ in waiting}))]
-        known = {repository.id: repository for repository in repositories.watched(connection, ports.forges)}
-    projects = {id: watched.projects(ports, known[id]) for id in {id for id, _ in waiting} & known.keys()}
+        ids = {id for id, _ in waiting}
+        known = {row.id: row for row in repositories.watched_of(connection, ids, ports.forges)}
+    projects = {id: watched.projects(ports, row) for id, row in known.items()}
     mine = [(known[id], projects[id], Sha(sha)) for id, sha in waiting if id in known]
     return isolate.each(
         mine,

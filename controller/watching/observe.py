@@ -3,14 +3,14 @@
 A look that fails says so on the repository and leaves everything as it was: "unknown" is never "gone".
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 import structlog
 
 from controller import isolate
 from controller.core.events import BRANCHES, TAGS
-from controller.git import sight, watch
+from controller.git import sight
 from controller.git.looks import Answer
 from controller.git.mirror import CommitInfo, Mirror, TagInfo
 from controller.git.sight import Seen
@@ -36,21 +36,20 @@ def look(ports: Ports, hinted: set[str]) -> int:
 
     Looks go on side by side, in threads; what they saw is recorded here. One that hangs is recorded in a later turn.
     """
-    with ports.ledger.read() as connection:
-        watched = {row.id: row for row in repositories.watched(connection, ports.forges)}
     interval = timedelta(seconds=ports.settings.poll_interval)
-    due = watch.due({row.name: row.tried_at for row in watched.values()}, ports.clock(), interval)
-    names = hinted.union(due)
+    with ports.ledger.read() as connection:
+        rows = repositories.to_look_at(connection, ports.clock(), interval, hinted, ports.forges)
     ports.looks.on_late = lambda: wake.wake(ports.redis)
     moved = isolate.each(
-        [row for row in watched.values() if row.name in names],
+        rows,
         lambda row: _ask(ports, row, again=row.name in hinted),
         lambda row, bug: _in_trouble(ports, row, f"internal: {bug}"),
     )
+    asked = {row.id: row for row in rows}
     quiet: list[str] = []
     for answers in ports.looks.answers():
         moved += isolate.each(
-            [(watched[answer.name], answer) for answer in answers if answer.name in watched],
+            _of(ports, answers, asked),
             lambda item: _take(ports, *item, quiet),
             lambda item, bug: _in_trouble(ports, item[0], f"internal: {bug}"),
         )
@@ -58,6 +57,18 @@ def look(ports: Ports, hinted: set[str]) -> int:
         with ports.ledger.write() as connection:
             repositories.all_well(connection, quiet, ports.clock())
     return moved
+
+
+def _of(
+    ports: Ports, answers: Sequence[Answer[Seen | None]], asked: Mapping[str, RepositoryRow]
+) -> list[tuple[RepositoryRow, Answer[Seen | None]]]:
+    """Each answer with its repository, as long as that is watched. Late ones were asked for in an earlier turn."""
+    late = [answer.name for answer in answers if answer.name not in asked]
+    known = dict(asked)
+    if late:
+        with ports.ledger.read() as connection:
+            known |= {row.id: row for row in repositories.watched_of(connection, late, ports.forges)}
+    return [(known[answer.name], answer) for answer in answers if answer.name in known]
 
 
 def _ask(ports: Ports, repository: RepositoryRow, again: bool) -> bool:

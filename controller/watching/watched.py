@@ -17,5 +17,7 @@ def projects(ports: Ports, repository: RepositoryRow) -> list[ProjectRow]:
 
 def at_forges(ports: Ports, connection: Connection) -> dict[str, RepositoryRow]:
     """By id, the watched repositories that a forge's API tells and is told of. Not those that it does not know yet."""
+    if not ports.forges:
+        return {}
     rows = repositories.watched(connection, ports.forges)
     return {row.id: row for row in rows if row.forge in ports.forges and row.slug}

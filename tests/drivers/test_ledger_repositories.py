@@ -205,3 +205,39 @@ def test_who_has_waited_longest_is_asked_first_and_a_hook_that_works_spares_call
         assert due(8, 0) == ["never", "old", "deaf", "stranger"]
         assert due(9, 5) == ["never", "old", "deaf", "hooked", "stranger", "just"]
         assert due(-1, -1) == ["never"]
+
+
+def test_due_are_those_that_waited_long_enough_longest_first(ledger: Ledger) -> None:
+    minute = timedelta(minutes=1)
+    tried = {
+        "just": NOW - minute,
+        "almost": NOW - minute + timedelta(microseconds=1),
+        "now": NOW,
+        "never": None,
+        "future": NOW + minute,
+        "long": NOW - 2 * minute,
+        "gone": None,
+        "unknown": None,
+    }
+    with ledger.write() as connection:
+        for name, moment in tried.items():
+            at = AtForge("hub", "team/wine") if name == "unknown" else repositories.PLAIN_GIT
+            id = ensure(connection, name, f"/{name}.git", at, spelling=name)
+            if moment is not None:
+                repositories.looked(connection, id, None, moment)
+        repositories.retire(connection, tried.keys() - {"gone"}, NOW)
+
+    def due(interval: timedelta, *hinted: str) -> list[str]:
+        with ledger.read() as connection:
+            return [row.name for row in repositories.to_look_at(connection, NOW, interval, hinted, ["hub"])]
+
+    assert due(minute) == ["never", "long", "just", "future"]
+    assert due(minute, "now", "gone", "unknown", "nobody", "just") == [
+        "never",
+        "long",
+        "just",
+        "now",
+        "future",
+    ]
+    assert due(minute, *(f"n{number}" for number in range(1200)), "now")[3] == "now"
+    assert due(timedelta(0)) == ["never", "long", "just", "almost", "now", "future"]

@@ -8,22 +8,18 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from watchdog.observers.inotify_c import InotifyFD
 
 from controller.git.listing import git_folder
-from controller.git.watch import FOLDERS, RefWatch, due
+from controller.git.watch import FOLDERS, RefWatch
 from tests.builders import many_repositories
 from tests.builders.git_repository import GitRepository
 from tests.fakes.scarce_inotify import ScarceInotify
 from tests.parts.git import Git
 from tests.parts.process import PATIENCE, until
-
-NOW = datetime(2030, 1, 1, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
 
 
 class Calls:
@@ -180,20 +176,6 @@ def test_no_call_comes_after_stop(work: GitRepository) -> None:
     before = list(names)
     work.commit()
     assert names == before
-
-
-def test_due_are_those_that_waited_long_enough_longest_first() -> None:
-    looked = {
-        "never": None,
-        "now": NOW,
-        "just": NOW - MINUTE,
-        "long": NOW - 2 * MINUTE,
-        "almost": NOW - MINUTE + timedelta(microseconds=1),
-        "future": NOW + MINUTE,
-    }
-    assert due(looked, NOW, MINUTE) == ["never", "long", "just", "future"]
-    assert due({}, NOW, MINUTE) == []
-    assert due(looked, NOW, timedelta(0)) == ["never", "long", "just", "almost", "now", "future"]
 
 
 def test_many_repositories_take_one_descriptor_and_two_threads(calls: Calls, tmp_path: Path) -> None:
