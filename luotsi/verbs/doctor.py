@@ -14,9 +14,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from agent import runtimes
+from agent.runtimes.port import Runtime
 from controller.git import address as addresses
+from ledger.repositories import BARE
 from luotsi import engines, in_use, installation, processes
-from luotsi.installation import Installation
+from luotsi.installation import EnvironmentEntry, Installation
 from luotsi.options import json_option, settings_option
 from schemas.errors import LuotsiError
 
@@ -81,17 +84,38 @@ def examine(settings: Path | None) -> Iterator[Finding]:
 def _runtimes(opened: Installation) -> Iterator[Finding]:
     for environment in opened.environments():
         what = f"runtime of {environment.name}"
-        kind = environment.runtime["kind"]
-        if kind == "process":
-            sandbox = shutil.which("bwrap")
-            words = f"plain processes in {sandbox}" if sandbox else "plain processes: they do not isolate"
-            allowed = sandbox or environment.runtime.get("unsafe")
-            yield Finding(
-                what, "works" if allowed else "broken", words + ("" if allowed else "; set `unsafe: true`")
-            )
+        if environment.runtime["kind"] == "process":
+            yield _tried(what, lambda environment=environment: _process(environment).label)  # type: ignore[misc]  # bound now
+        else:
+            engine = engines.find(environment.runtime.get("engine"))
+            yield Finding(what, "works" if engine.address else "broken", engine.reason)
+    yield from _untrusted(opened)
+
+
+def _process(environment: EnvironmentEntry) -> Runtime:
+    """The runtime as an agent of this machine would have it. Raises `Stalled` with what to do where it cannot work."""
+    return runtimes.load(
+        "process", {key: value for key, value in environment.runtime.items() if key != "kind"}
+    )
+
+
+def _untrusted(opened: Installation) -> Iterator[Finding]:
+    """Environments of approved runs of forks whose runtime isolates too little for them: their agents refuse each one."""
+    by_name = {environment.name: environment for environment in opened.environments()}
+    asking: dict[str, list[str]] = {}
+    for watched in opened.repositories():
+        if watched.forge != BARE:
+            asking.setdefault(watched.pulls.environment, []).append(watched.name)
+    for name in sorted(by_name.keys() & asking.keys()):
+        if by_name[name].runtime["kind"] != "process":
             continue
-        engine = engines.find(environment.runtime.get("engine"))
-        yield Finding(what, "works" if engine.address else "broken", engine.reason)
+        yield Finding(
+            f"untrusted runs in {name}",
+            "broken",
+            f"approved pull requests of {', '.join(asking[name])} would run there as plain processes, with the rights of the"
+            f" agent's user: its agents refuse them. Give {name} `runtime: {{kind: docker}}`, or have"
+            " `pull-requests.environment` name an environment that has it, with agents of its own.",
+        )
 
 
 def _attempts(opened: Installation) -> Iterator[tuple[str, Callable[[], str]]]:

@@ -62,6 +62,37 @@ def test_doctor_says_what_is_broken_and_exits_1(tmp_path: Path, capsys: pytest.C
     assert found["store system"]["state"] == "works"
 
 
+@pytest.mark.parametrize("kind", ["process", "docker"])
+def test_doctor_warns_of_forks_where_nothing_isolates(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unsafe = ", unsafe: true" if kind == "process" else ""
+    (tmp_path / "token").write_text("secret\n")
+    (tmp_path / "luotsi.yaml").write_text(
+        "redis: redis://127.0.0.1:1/0\n"
+        "forges: {hub: {kind: github, url: 'http://127.0.0.1:1', token: 'file:token'}}\n"
+        "repositories:\n"
+        "  - {name: shop, address: 'http://127.0.0.1:1/acme/shop'}\n"
+        "  - {name: plain, address: /nowhere/plain.git}\n"
+        "pull-requests: {environment: outside}\n"
+        "environments:\n"
+        "  - {name: local, runtime: {kind: process, unsafe: true}, agents: [{name: a}]}\n"
+        f"  - {{name: outside, runtime: {{kind: {kind}{unsafe}}}, agents: [{{name: b}}]}}\n"
+    )
+    _, out, _ = run(capsys, "doctor", "--json", "--settings", str(tmp_path / "luotsi.yaml"))
+    found = {finding["what"]: finding for finding in json.loads(out)}
+    assert found["runtime of local"]["state"] == "works"
+    assert found["runtime of local"]["words"].startswith("process (")
+    assert "untrusted runs in local" not in found
+    if kind == "docker":
+        assert "untrusted runs in outside" not in found
+        return
+    assert found["untrusted runs in outside"]["state"] == "broken"
+    words = found["untrusted runs in outside"]["words"]
+    assert "approved pull requests of shop would run there as plain processes" in words
+    assert "`runtime: {kind: docker}`" in words
+
+
 @pytest.mark.parametrize(
     ("taken_by", "setting"),
     [
