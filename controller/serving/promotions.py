@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from controller import isolate
 from controller.core import status
+from controller.core.serving import policies
 from controller.core.serving import promote as core
 from controller.core.serving.promote import (
     Accepted,
@@ -248,24 +249,12 @@ def _record_version(connection: Any, scene: Scene, bound: Bound, now: datetime) 
 
 def model_at(ports: Ports, scene: Scene, name: str, sha: str) -> tuple[ProjectRow, Model]:
     """The project and the model item that a tag's artifact means: `churn`, or with its folder `models/eu:churn`."""
-    folder, _, plain = name.rpartition(":")
-    found = [
-        (project, model)
-        for project in scene.projects
-        if folder in ("", project.root) and (config := configs.of(ports, project.id, sha)) is not None
-        for model in config.models
-        if model.name == plain
-    ]
-    if not found:
-        where = f" in {folder}" if folder else ""
-        raise ConfigError(f"the tagged commit {sha[:7]} has no model item named {plain}{where}")
-    if len(found) > 1:
-        folders = ", ".join(project.root or "the top" for project, _ in found)
-        raise ConfigError(
-            f"several folders have a model named {plain}: {folders}",
-            hint=f"Say which in the tag: `FOLDER={plain}@v1.0.0`.",
-        )
-    return found[0]
+    folder = name.rpartition(":")[0]
+    projects = {project.root: project for project in scene.projects if folder in ("", project.root)}
+    files = {root: configs.of(ports, project.id, sha) for root, project in projects.items()}
+    read = {root: file for root, file in files.items() if file is not None}
+    root, model = policies.model_of(read, name, sha)
+    return projects[root], model
 
 
 def _start_promotions(ports: Ports, scene: Scene) -> bool:
@@ -287,9 +276,7 @@ def _start_promotions(ports: Ports, scene: Scene) -> bool:
                 asked |= started
                 changed |= bool(started)
             else:
-                words = (
-                    f"assign {model.model}: waits until a version is registered at {stage.version.target[:7]}"
-                )
+                words = policies.waits_for_version(model.model, stage.version.target)
                 with ports.ledger.write() as connection:
                     tag_id = scene.rows[stage.tag.tag_object].id
                     changed |= registry.decide_tag(connection, tag_id, "accepted", words)
@@ -301,8 +288,7 @@ def _start(ports: Ports, scene: Scene, stage: StageState, bound: Bound) -> set[s
     try:
         project, model = model_at(ports, scene, bound.model, bound.sha)
         rule = policy(ports, scene, project, model, stage.stage)
-        if model.endpoint is None or model.file is None:
-            raise ConfigError(f"the model {model.name} names no endpoint and file: nothing can serve it")
+        policies.check_servable(model)
         if rule.cluster not in ports.clusters:
             names = ", ".join(ports.clusters) or "none"
             raise ConfigError(f"there is no cluster {rule.cluster}", hint=f"This installation has: {names}.")
@@ -325,16 +311,8 @@ def _start(ports: Ports, scene: Scene, stage: StageState, bound: Bound) -> set[s
 
 def policy(ports: Ports, scene: Scene, project: ProjectRow, model: Model, stage: str) -> Stage:
     """The stage as the default branch's file has it; its requirements and the tagged commit's together, never fewer."""
-    here = model.stages.get(stage)
     main = configs.of(ports, project.id, scene.head) if scene.head else None
-    there = next((m.stages.get(stage) for m in main.models if m.name == model.name), None) if main else None
-    chosen = there or here
-    if chosen is None:
-        raise ConfigError(f"the model {model.name} has no stage {stage}", hint="Add it under `stages`.")
-    require = tuple(dict.fromkeys((*chosen.require, *(here.require if here else ()))))
-    return Stage(
-        chosen.name, chosen.cluster, chosen.replicas, require, chosen.smoke or (here.smoke if here else None)
-    )
+    return policies.stage_rule(model, main, stage)
 
 
 def _revive(ports: Ports, row: PromotionRow) -> bool:

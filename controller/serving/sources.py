@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from controller.core.events import TAGS
+from controller.core.serving import policies
 from controller.core.triggers import Answer, Decision
 from controller.ports import Ports
 from controller.triggering import asking
@@ -11,7 +12,7 @@ from controller.watching import configs
 from ledger import registry, runs
 from ledger.registry import Candidate
 from ledger.repositories import ProjectRow, RepositoryRow
-from schemas.repo_config import Model, RepoConfig, Trigger
+from schemas.repo_config import Model
 from schemas.states import FINAL_RUN
 
 
@@ -29,7 +30,7 @@ def ask(
 ) -> str:
     """Start the trigger that makes the model at this tag's commit, unless it runs or has run; the sentence for the tag."""
     config = configs.of(ports, project.id, sha)
-    trigger = _trigger(config, model) if config else None
+    trigger = policies.maker(config, model) if config else None
     if trigger is None:
         return f"waits: no trigger at {sha[:7]} makes the model {model.name}; name one in `from: trigger:`"
     asked = Ask("tag", sha, f"{TAGS}{tag}")
@@ -44,11 +45,3 @@ def ask(
         return f"waits for {trigger.name} at {sha[:7]}, which is running"
     last = known[-1]
     return f"waits: {trigger.name} at {sha[:7]} ended as {last.state} ({last.reason}) and left no {model.source.output}"
-
-
-def _trigger(config: RepoConfig, model: Model) -> Trigger | None:
-    source = model.source
-    if source.trigger is not None:
-        return next((t for t in config.triggers if t.name == source.trigger), None)
-    kind, name = ("pipeline", source.pipeline) if source.pipeline else ("step", source.step)
-    return next((t for t in config.triggers if (t.target.kind, t.target.name) == (kind, name)), None)
