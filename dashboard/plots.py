@@ -47,6 +47,8 @@ class Plot:
     gate: tuple[float, str] | None = None
     gaps: Sequence[tuple[float, float, str]] = ()
     """(from, to, word): where the value was no number. The line is broken there."""
+    dots: bool = False
+    """Whether the values are drawn each alone: they are independent, and no line leads from one to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,21 +132,30 @@ def _grid(across: _Scale, down: _Scale, axis: str) -> Markup:
 
 
 def _values(plot: Plot, across: _Scale, down: _Scale) -> Markup:
-    """The line with its last value at its end, on the side where the gate is not."""
+    """The line with its last value at its end, on the side where the gate is not; of dots the base's end has the value."""
     series = plot.values
-    x, y = across(series.x[-1]), down(series.y[-1])
-    several = len(series.x) > 1
-    drawn = _path(series, across, down, [low for low, _, _ in plot.gaps])
-    line = Markup('<path class="value" d="{}"/>').format(drawn) if several else Markup()
-    above = plot.gate is None or plot.gate[0] <= series.y[-1]
+    ending = plot.base if plot.dots and plot.base else series
+    x, y = across(ending.x[-1]), down(ending.y[-1])
+    above = plot.gate is None or plot.gate[0] <= ending.y[-1] or y > HEIGHT - BOTTOM - 18
     at_the_end = x > WIDTH - RIGHT - 64
     text = Markup('<text class="name" x="{}" y="{}" text-anchor="{}">{}</text>').format(
         _at(x if at_the_end else x + 4),
         _at(y - 7 if above else y + 15),
         "end" if at_the_end else "start",
-        figure(series.y[-1]),
+        figure(ending.y[-1]),
     )
-    return line + Markup('<circle class="dot" cx="{}" cy="{}" r="2.5"/>').format(_at(x), _at(y)) + text
+    if plot.dots:
+        return _dots(thinned(list(zip(series.x, series.y, strict=True))), across, down) + text
+    drawn = _path(series, across, down, [low for low, _, _ in plot.gaps])
+    line = Markup('<path class="value" d="{}"/>').format(drawn) if len(series.x) > 1 else Markup()
+    return line + _dots([(series.x[-1], series.y[-1])], across, down) + text
+
+
+def _dots(points: Sequence[tuple[float, float]], across: _Scale, down: _Scale) -> Markup:
+    return Markup().join(
+        Markup('<circle class="dot" cx="{}" cy="{}" r="2.5"/>').format(_at(across(x)), _at(down(y)))
+        for x, y in points
+    )
 
 
 def _gap(gap: tuple[float, float, str], across: _Scale) -> Markup:

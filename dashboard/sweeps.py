@@ -92,7 +92,7 @@ def _metrics(
 
 
 def plot(found: Table, expected: Sequence[Gate]) -> Plot | None:
-    """The metric of each trial, and in grey the best so far. None with fewer than two numbers."""
+    """The metric of each trial as a dot, and in grey the best so far in steps. None with fewer than two numbers."""
     if found.rank is None:
         return None
     metric = found.rank["metric"]
@@ -103,13 +103,16 @@ def plot(found: Table, expected: Sequence[Gate]) -> Plot | None:
     )
     if len(points) < 2:
         return None
-    leaders: list[float] = []
-    for _, value in points:
-        known = [*leaders[-1:], value]
-        leaders.append(max(known, key=lambda each: score(found.rank or {}, {metric: each}) or 0.0))
     trials = [float(place + 1) for place, _ in points]
+    steps: list[tuple[float, float]] = []
+    for trial, (_, value) in zip(trials, points, strict=True):
+        known = [best for _, best in steps[-1:]]
+        steps += [(trial, best) for best in known]
+        leader = max([*known, value], key=lambda each: score(found.rank or {}, {metric: each}) or 0.0)
+        steps.append((trial, leader))
     gate = next(((g.target, g.text) for g in expected if g.metric == metric and g.target is not None), None)
     if found.rank["goal"] == "near" and gate is None:
         gate = (float(found.rank["value"]), f"target {found.rank['value']}")
     values = Series(trials, [value for _, value in points])
-    return Plot(metric, "trial", values, Series(trials, leaders), "best so far", gate)
+    best = Series([x for x, _ in steps], [y for _, y in steps])
+    return Plot(metric, "trial", values, best, "best so far", gate, dots=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, url_for
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from dashboard import nodes, safe, shapes, tags, words
 from dashboard.parts import DashboardParts
@@ -75,12 +75,15 @@ def code(text: str, shown: str | None = None) -> Markup:
 
 
 def commands(text: str) -> Markup:
-    """A sentence of ours whose commands stand between backquotes."""
-    pieces = [
-        Markup("<code>{}</code>").format(piece) if index % 2 else Markup("{}").format(piece)
-        for index, piece in enumerate(text.split("`"))
+    """A sentence whose commands stand between backquotes; one that is not closed is a mark like any other."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:
+        pieces[-2:] = ["`".join(pieces[-2:])]
+    marked = [
+        Markup("<code>{}</code>").format(piece) if at % 2 else escape(piece)
+        for at, piece in enumerate(pieces)
     ]
-    return Markup().join(pieces)
+    return Markup().join(marked)
 
 
 def to_execution(repository: str, number: int, root: str = "", anchor: str | None = None) -> str:

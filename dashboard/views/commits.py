@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import request
+from sqlalchemy import Connection
 
 from dashboard import missing
 from dashboard.answers import Answer
@@ -33,19 +34,25 @@ def listing(parts: DashboardParts, repository: str | None = None) -> Answer:
         page = pages_git.latest_commits(
             connection, of.id if of else None, request.args.get("before"), author=author
         )
-        shas = [commit.sha for commit in page.rows]
-        owners = [commit.repository_id for commit in page.rows]
-        verdicts = pages_git.verdict_marks(connection, shas, owners) if shas else ()
-        runs = pages_work.runs_at(connection, shas, owners) if shas else ()
-    rows = [
+        rows = rows_of(connection, page.rows)
+    data = {"repository": of, "author": author, "commits": rows, "older": page.older}
+    return Answer("commits.html", data)
+
+
+def rows_of(connection: Connection, commits: Sequence[CommitLine]) -> list[CommitRow]:
+    """Commits with their verdicts and runs."""
+    shas = [commit.sha for commit in commits]
+    owners = [commit.repository_id for commit in commits]
+    verdicts = pages_git.verdict_marks(connection, shas, owners) if shas else ()
+    runs = pages_work.runs_at(connection, shas, owners) if shas else ()
+    return [
         CommitRow(
             commit,
             tuple(v for v in verdicts if (v.repository_id, v.sha) == (commit.repository_id, commit.sha)),
             _newest([r for r in runs if (r.repository_id, r.sha) == (commit.repository_id, commit.sha)]),
         )
-        for commit in page.rows
+        for commit in commits
     ]
-    return Answer("commits.html", {"repository": of, "author": author, "commits": rows, "older": page.older})
 
 
 def _newest(runs: Sequence[RunLine]) -> tuple[RunLine, ...]:

@@ -4,7 +4,7 @@ from flask import request
 
 from dashboard.answers import Answer
 from dashboard.parts import DashboardParts
-from dashboard.views import places
+from dashboard.views import commits, places
 from ledger import pages, pages_deployments, pages_git, pages_registry, pages_work
 
 
@@ -25,7 +25,7 @@ def one(parts: DashboardParts, repository: str) -> Answer:
             "repository": of,
             "projects": pages_git.all_projects(connection, of.id),
             "runs": pages_work.latest_runs(connection, of.id, size=12).rows,
-            "commits": pages_git.latest_commits(connection, of.id, size=12).rows,
+            "commits": commits.rows_of(connection, pages_git.latest_commits(connection, of.id, size=12).rows),
             "serving": pages_registry.current(connection, of.id),
             "deployments": pages_deployments.current(connection, of.id, size=12),
         }

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from dashboard.templating import commands
 from dashboard.words import exact
 from ledger import tables
 from tests.builders.dashboard_house import FilledHouse, House
@@ -80,6 +81,7 @@ def test_a_commit_shows_the_files_own_lines_with_a_caret(filled: FilledHouse) ->
     words = read(page).text
     assert "valohai.yaml has 2 problems; the first is on line 7" in words
     assert "Did you mean integer?" in words
+    assert "Nothing ran at this commit: its valohai.yaml has to hold first." in words
     lines = re.search(r'<pre class="excerpt">(.*?)</pre>', page, re.DOTALL)
     assert lines is not None
     shown = read(lines[1]).text.split("\n")
@@ -214,3 +216,23 @@ def test_a_ledger_that_cannot_be_read_is_a_page_and_a_503(house: House) -> None:
     tables.metadata.drop_all(house.rows.ledger.engine)
     assert "The ledger cannot be read now" in house.get("/", 503)
     assert NOW.year == 2030
+
+
+def test_a_repository_shows_the_verdicts_on_its_commits(filled: FilledHouse) -> None:
+    words = said(filled.get("/r/wine"))
+    assert "failure Rename the step" in words
+    assert "success Try a larger learning rate" in words
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Make it with `git tag -a`.", "Make it with <code>git tag -a</code>."),
+        ("`a` and `<b>`", "<code>a</code> and <code>&lt;b&gt;</code>"),
+        ("one ` alone <i>", "one ` alone &lt;i&gt;"),
+        ("`a` and ` more", "<code>a</code> and ` more"),
+        ("", ""),
+    ],
+)
+def test_commands_in_sentences_are_marked_and_nothing_else_is(text: str, shown: str) -> None:
+    assert str(commands(text)) == shown

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from dashboard import plots
 from dashboard.metrics import Gate
 from dashboard.sweeps import plot, table
 from ledger.pages_tasks import ChildLine, TaskLine
@@ -69,7 +70,10 @@ def test_the_plot_has_the_trials_and_the_best_so_far() -> None:
     assert drawn is not None
     assert (drawn.values.x, drawn.values.y) == ([1, 3, 6], [0.5, 0.9, 0.7])
     assert drawn.base is not None
-    assert drawn.base.y == [0.5, 0.9, 0.9]
+    assert (drawn.base.x, drawn.base.y) == ([1, 3, 3, 6, 6], [0.5, 0.5, 0.9, 0.9, 0.9]), "in steps"
+    shown = str(plots.draw(drawn))
+    assert shown.count('class="dot"') == 3, "trials are independent: no line leads from one to the next"
+    assert 'class="value"' not in shown
     assert drawn.gate == (0.9, "accuracy >= 0.9")
     near = plot(table(line(rank={**RANK, "goal": "near", "value": 0.6}), CHILDREN, []), [])
     assert near is not None
