@@ -1,4 +1,4 @@
-"""The target that granian loads in tests: a web side in the folder named by the environment."""
+"""What granian serves in tests: a web side in the folder named by the environment."""
 
 import os
 from collections import Counter
@@ -16,7 +16,12 @@ web = WebSide(
     Path(os.environ["WEB_SIDE_FOLDER"]), delivery_seconds=float(os.environ["WEB_SIDE_SECONDS"]), threads=8
 )
 flask = web.app
-app = Front(flask, threads=8, seconds=web.delivery_seconds, silence=web.delivery_seconds)
+
+
+def front() -> Front:
+    """What is served."""
+    return Front(flask, threads=8, seconds=web.delivery_seconds, silence=web.delivery_seconds)
+
 
 # Its clock runs, from the tests' start on, so that addresses end.
 _offset = START - moments.now()

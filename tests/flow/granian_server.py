@@ -68,11 +68,14 @@ def running(here: Path, seconds: float) -> Iterator[Server]:
     """A server of eight threads, where a delivery's body may take so long."""
     port = free_port()
     environment = {"WEB_SIDE_FOLDER": here, "WEB_SIDE_SECONDS": seconds, "PYTHONPATH": Path.cwd()}
+    code = f"from luotsi.verbs.web import serve; serve('tests.flow.granian_app:front', '127.0.0.1', {port})"
     command = [
-        "/usr/bin/env", *(f"{name}={value}" for name, value in environment.items()),
-        sys.executable, "-m", "granian", "--interface", "asginl", "--host", "127.0.0.1", "--port", str(port),
-        "--http", "1", "--backpressure", "512", "tests.flow.granian_app:app",
-    ]  # fmt: skip
+        "/usr/bin/env",
+        *(f"{name}={value}" for name, value in environment.items()),
+        sys.executable,
+        "-c",
+        code,
+    ]
     child = Child(command, here)
     settings = {"path": here / "store" / "artifacts", "web": "http://localhost", "secret": "objects-secret"}
     offset = START.timestamp() - time.time()

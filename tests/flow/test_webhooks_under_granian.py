@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import json
 import os
+import select
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -88,11 +89,15 @@ def test_threat_13_slow_senders_do_not_keep_others_out(server: Server, place: st
 def test_threat_13_slow_senders_on_every_thread_are_hurried(tmp_path: Path) -> None:
     """A thread waits for each of them, for so long that the test would not end, were they not more than a few."""
     with running(tmp_path, 3600) as server, ExitStack() as stack:
-        made = [stack.enter_context(server.open(LARGE.format(DOORS[number % 2]))) for number in range(12)]
+        made = [stack.enter_context(server.open(LARGE.format(DOORS[number % 2]))) for number in range(5)]
         for each in made:
             each.sendall(b"x" * 100_000)
         assert server.look("beside-too-many") == 202
-        assert [each.recv(4096).split()[1] for each in made[:-1]] == [b"408"] * 11
+        while len(made) > 1:  # one alone may take its time
+            told, _, _ = select.select(made, [], [], 60)
+            assert told, "nobody is hurried"
+            assert all(b" 408 " in each.recv(4096) for each in told)
+            made = [each for each in made if each not in told]
 
 
 def test_threat_13_slow_senders_who_never_leave_are_sent_away(server: Server) -> None:
