@@ -35,26 +35,27 @@ class Follower:
     ledger: Ledger
     redis: Redis
     commit: str
+    told: set[str] = field(default_factory=lambda: {"step"})
+    """What is told of by now: executions of kind `step` or `build`, `version`, `promotion`. The rest waits for its turn, so
+    that a story that is told again, in a workspace where all of it has happened, keeps its order."""
     _said: dict[Any, Any] = field(default_factory=dict)
     _cursors: dict[str, str] = field(default_factory=dict)
 
     def news(self) -> list[Event]:
         """Events since the last call, in the order in which things happen."""
-        found: list[Event] = []
         with self.ledger.read() as connection:
-            for reader in (
-                self._seen,
-                self._judged,
-                self._runs,
-                self._executions,
-                self._outputs,
-                self._promoted,
-            ):
-                found.extend(reader(connection))
-        found.extend(self._logs())
-        with self.ledger.read() as connection:
-            found.extend(self._ended(connection))
-        return found
+            before = [
+                event
+                for reader in (self._seen, self._judged, self._runs, self._executions)
+                for event in reader(connection)
+            ]
+            after = [
+                event
+                for reader in (self._outputs, self._ended, self._promoted)
+                for event in reader(connection)
+            ]
+        # Read last, since who has ended has said all by then, and told before the end.
+        return [*before, *self._logs(), *after]
 
     def _new(self, key: Any, value: Any = True) -> bool:
         if self._said.get(key) == value:
@@ -94,7 +95,11 @@ class Follower:
         for row in connection.execute(
             select(executions).where(executions.c.sha == self.commit).order_by(executions.c.number)
         ):
-            if row.finished_at is None and self._new(("execution", row.id), row.state):
+            if (
+                row.finished_at is None
+                and row.kind in self.told
+                and self._new(("execution", row.id), row.state)
+            ):
                 yield _execution(row)
 
     def _logs(self) -> Iterator[Event]:
@@ -106,6 +111,8 @@ class Follower:
                 .order_by(executions.c.number)
             ).all()
         for row in rows:
+            if row.kind not in self.told:
+                continue
             try:
                 after = self._cursors.get(row.id, START)
                 records, self._cursors[row.id] = LogStreams(self.redis).read(
@@ -123,13 +130,20 @@ class Follower:
 
     def _outputs(self, connection: Connection) -> Iterator[Event]:
         statement = (
-            select(outputs.c.id, outputs.c.name, outputs.c.size, outputs.c.sha256, executions.c.number)
+            select(
+                outputs.c.id,
+                outputs.c.name,
+                outputs.c.size,
+                outputs.c.sha256,
+                executions.c.number,
+                executions.c.kind,
+            )
             .join(executions, executions.c.id == outputs.c.execution_id)
             .where(executions.c.sha == self.commit)
             .order_by(executions.c.number, outputs.c.name)
         )
         for row in connection.execute(statement):
-            if self._new(("output", row.id)):
+            if row.kind in self.told and self._new(("output", row.id)):
                 event = {"event": "output", "execution": row.number, "name": row.name}
                 yield {**event, "size": row.size, "sha256": row.sha256}
 
@@ -137,7 +151,8 @@ class Follower:
         for row in connection.execute(
             select(executions).where(executions.c.sha == self.commit).order_by(executions.c.number)
         ):
-            if row.finished_at is not None and self._new(("execution", row.id), row.state):
+            told = row.finished_at is not None and row.kind in self.told
+            if told and self._new(("execution", row.id), row.state):
                 yield _execution(row)
         for row in connection.execute(select(runs).where(runs.c.sha == self.commit)):
             if row.finished_at is not None and self._new(("run", row.id), row.state):
@@ -157,14 +172,14 @@ class Follower:
 
     def _promoted(self, connection: Connection) -> Iterator[Event]:
         for row in connection.execute(select(versions).where(versions.c.sha == self.commit)):
-            if self._new(("version", row.id)):
+            if "version" in self.told and self._new(("version", row.id)):
                 yield {"event": "version", "model": row.model, "version": row.version, "digest": row.digest}
         for row in connection.execute(
             select(promotions)
             .join(versions, versions.c.id == promotions.c.version_id)
             .where(versions.c.sha == self.commit)
         ):
-            if self._new(("promotion", row.id), (row.state, row.reason)):
+            if "promotion" in self.told and self._new(("promotion", row.id), (row.state, row.reason)):
                 yield {
                     "event": "promotion",
                     "model": row.model,

@@ -62,7 +62,7 @@ def _had(client: object) -> str | None:
 
 
 def _process(why: str) -> Choice:
-    return Choice("process", "", f"{why}; runs are plain processes, which does not isolate them")
+    return Choice("process", "", why)
 
 
 def _short(error: Exception) -> str:

@@ -62,13 +62,14 @@ class Person:
             raise Stalled(f"the push to {self.bare} left no branch main")
         return found
 
-    def tag(self, name: str, message: str, commit: str) -> None:
-        """Make and push an annotated tag."""
+    def tag(self, name: str, message: str, commit: str) -> bool:
+        """Make and push an annotated tag; False when that was done before."""
         if git("tag", "--list", name, cwd=self.bare):
-            return
+            return False
         if not git("tag", "--list", name, cwd=self.clone):
             git("tag", "-a", name, "-m", message, commit, cwd=self.clone)
         git("push", "--quiet", "origin", f"refs/tags/{name}", cwd=self.clone)
+        return True
 
     def head(self) -> str | None:
         """The commit of main in the bare repository; None before the first push."""

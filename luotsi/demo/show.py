@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from luotsi.demo.follow import Event
+from schemas.words import figure
 
 _SHAPES = {
     "created": ("○", "dim"),
@@ -43,14 +44,10 @@ class Machine:
 
 
 class Terminal:
-    """Lines for people. What changes often (metrics) stands on one line that is updated in place.
+    """Lines for people. What changes often (metrics) stands on one line that is updated in place."""
 
-    `stays`: what was started goes on after the last line, so that it says where.
-    """
-
-    def __init__(self, console: Console, timings: bool = True, stays: bool = True) -> None:
+    def __init__(self, console: Console, timings: bool = True) -> None:
         self._console = console
-        self._stays = stays
         self._timings = timings
         self._began = time.monotonic()
         self._live: Live | None = None
@@ -98,7 +95,7 @@ class Terminal:
         what = (
             f"containers of {event['image']}"
             if event["kind"] == "docker"
-            else "plain processes: not isolated"
+            else "plain processes, which isolate nothing"
         )
         self._line("success", "runtime", f"{what} ({event['why']})")
 
@@ -107,7 +104,7 @@ class Terminal:
         self._line("running", "dashboard", event["dashboard"])
 
     def _on_pushed(self, event: Event) -> None:
-        self._line("success", "git push", f"{event['commit'][:7]} to main")
+        self._line("success", "git push", f"{event['commit'][:7]} to main{_before(event)}")
 
     def _on_seen(self, event: Event) -> None:
         self._line("success", "seen", f"{event['commit'][:7]} {event['subject']}")
@@ -138,7 +135,7 @@ class Terminal:
         self._line("", f"log #{event['execution']}", event["message"][:400], style)
 
     def _on_metrics(self, event: Event) -> None:
-        words = "  ".join(f"{key} {_figure(value)}" for key, value in event["values"].items())
+        words = "  ".join(f"{key} {figure(value)}" for key, value in event["values"].items())
         self._latest = words
         if not self._console.is_terminal:
             return
@@ -160,7 +157,7 @@ class Terminal:
         self._console.print(Text(event["text"]), style="dim", no_wrap=True, overflow="ellipsis", crop=True)
 
     def _on_tagged(self, event: Event) -> None:
-        self._line("success", "git tag", event["tag"])
+        self._line("success", "git tag", f"{event['tag']}{_before(event)}")
 
     def _on_version(self, event: Event) -> None:
         self._line("success", "registered", f"{event['model']} {event['version']}  {event['digest'][:19]}")
@@ -174,9 +171,10 @@ class Terminal:
         self._line("success", "prediction", ", ".join(_prediction(one) for one in found))
 
     def _on_summary(self, event: Event) -> None:
-        words = f"commit to endpoint in {event['seconds']} s" if event["ok"] else "not everything came true"
+        passed = "commit to endpoint" if not event["before"] else "what was left of it"
+        words = f"{passed} in {event['seconds']} s" if event["ok"] else "not everything came true"
         self._line("success" if event["ok"] else "failure", "done" if event["ok"] else "failed", words)
-        if not self._stays:
+        if not event["stays"]:
             return  # what ends with the last line has no address to go to
         if event["promotion"] and event["promotion"]["address"]:
             self._console.print(
@@ -185,8 +183,9 @@ class Terminal:
         self._console.print(f"\n  {event['dashboard']}\n", style="bold")
 
 
-def _figure(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _before(event: Event) -> str:
+    """What a demonstration that goes on found done."""
+    return " (done before)" if event["before"] else ""
 
 
 def _prediction(one: Any) -> str:

@@ -53,8 +53,10 @@ class Story:
         redis = connect(opened.redis_url())
         self._until(lambda: _looked_at(ledger), None, "the controller looks at the repository")
         image = self._image(opened)
+        before = self.person.head()
+        self._began = time.monotonic()
         commit = self.person.commit(image)
-        self._say("pushed", commit=commit, image=image)
+        self._say("pushed", commit=commit, image=image, before=before is not None)
         follower = Follower(ledger, redis, commit)
         self._until(lambda: _run_ended(ledger, commit), follower, "the run ends")
         self._show_notes(ledger, commit, follower)
@@ -64,7 +66,7 @@ class Story:
         if found["prediction"]:
             self._say("prediction", answer=found["prediction"])
         ledger.close()
-        return found
+        return {**found, "before": before is not None}
 
     def stop(self) -> None:
         """End what was started: processes, endpoint, Valkey."""
@@ -88,6 +90,7 @@ class Story:
         tree.refuse_a_second(opened)  # before anything of the workspace is ours to end
         self.opened = opened
         self.person.prepare()
+        self._say("note", text="starting web side, gateway, controller and agent")
         self._tree = tree.tree_of(opened)
         self._tree.start()
         answering.until_it_answers(opened, self._tree, threading.Event())
@@ -114,11 +117,13 @@ class Story:
             state = connection.execute(select(runs.c.state).where(runs.c.sha == commit)).scalar()
         if state != "success":
             raise Stalled(f"the run ended as {state}: there is nothing to promote")
-        self.person.tag(VERSION_TAG, "First version", commit)
-        self._say("tagged", tag=VERSION_TAG)
+        fresh = self.person.tag(VERSION_TAG, "First version", commit)
+        self._say("tagged", tag=VERSION_TAG, before=not fresh)
+        follower.told |= {"version"}
         self._until(lambda: _exists(ledger, versions.c.sha == commit), follower, "the version is registered")
-        self.person.tag(STAGE_TAG, "Serve it", commit)
-        self._say("tagged", tag=STAGE_TAG)
+        fresh = self.person.tag(STAGE_TAG, "Serve it", commit)
+        self._say("tagged", tag=STAGE_TAG, before=not fresh)
+        follower.told |= {"build", "promotion"}
         self._until(lambda: _promoted(ledger), follower, "the endpoint serves")
 
     def _until(self, done: Callable[[], bool], follower: Follower | None, what: str) -> None:

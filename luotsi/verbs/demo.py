@@ -38,15 +38,15 @@ def command(once: bool, as_json: bool, workspace: Path | None) -> int:
     logs.configure("demo")
     _quiet()
     root = workspace.absolute() if workspace else Path(tempfile.mkdtemp(prefix="luotsi-demo-"))
-    screen = Machine() if as_json else Terminal(Console(highlight=False), stays=not once)
+    screen = Machine() if as_json else Terminal(Console(highlight=False))
     story = Story(root, screen)
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: _interrupt())
-    ok = False
+    ok, all_is_said = False, as_json
     try:
         summary = story.tell()
         ok = bool(summary["ok"])
-        screen.show(summary)
+        screen.show({**summary, "stays": not once})
         if not once:
             _stay(stopping, as_json)
     except KeyboardInterrupt:
@@ -56,12 +56,26 @@ def command(once: bool, as_json: bool, workspace: Path | None) -> int:
         screen.show({"event": "summary", "ok": False, "error": str(error)} if as_json else {"event": "none"})
         click.echo(f"luotsi: {error}\n  The logs are in {root / 'logs'}", err=True)
         workspace = workspace or root  # kept: what went wrong can be read there
+        all_is_said = True
     finally:
+        for wish in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(wish, signal.SIG_IGN)  # an impatient second one must not leave half of it running
         screen.close()
         story.stop()
         if workspace is None:
             shutil.rmtree(root, ignore_errors=True)
+    if not all_is_said:
+        click.echo(_last_words(workspace))
     return 0 if ok else 1
+
+
+def _last_words(kept: Path | None) -> str:
+    """What is left: no address that was shown answers any more."""
+    if kept is None:
+        return "Ended: nothing of it runs any more, and its folder is removed."
+    return (
+        f"Ended: nothing of it runs any more. {kept} stays; `luotsi demo --workspace {kept}` goes on there."
+    )
 
 
 def _stay(stopping: threading.Event, as_json: bool) -> None:

@@ -171,3 +171,23 @@ def test_a_finished_demonstration_started_again_says_the_same(workspace: Path) -
     check(again, workspace, "process")
     assert (again["commit"], again["archive_digest"]) == (first["commit"], first["archive_digest"])
     assert attempts(workspace) == [("train", 1), ("evaluate", 1), ("predict", 1)]
+
+
+def test_told_again_it_keeps_its_order(workspace: Path) -> None:
+    """All of it has happened when the second one begins, and nothing is done twice."""
+    for before in (False, True):
+        demo = Demo(workspace, NO_ENGINE)
+        check(demo.summary(), workspace, "process")
+        story = [event["event"] for event in demo.events]
+        assert [event["before"] for event in demo.events if event["event"] in ("pushed", "tagged")] == [
+            before
+        ] * 3
+        first, second = (at for at, event in enumerate(story) if event == "tagged")
+        assert story.index("pushed") < story.index("seen") < story.index("verdict") < story.index("execution")
+        told = max(at for at, event in enumerate(story) if event == "status")
+        assert story.index("execution") < told < story.index("notes") < first
+        assert first < story.index("version") < second < story.index("promotion") < story.index("prediction")
+        builds = [at for at, event in enumerate(demo.events) if event.get("kind") == "build"]
+        assert second < builds[0]
+        assert builds[-1] < story.index("prediction")
+    assert attempts(workspace) == [("train", 1), ("evaluate", 1), ("predict", 1)]
