@@ -175,7 +175,8 @@ class Attempt:
         seen_as = self._tools.runtime.places(self._folder.work).outputs
         reached = seal.verdict_of(self._folder)
         verdict, stored = seal.store_outputs(self.job, self._folder, objects, reached, seen_as, log)
-        log.say(f"{verdict.outcome}: {verdict.reason}")
+        said = "" if verdict.reason.startswith(verdict.outcome) else f"{verdict.outcome}: "
+        log.say(f"{said}{verdict.reason}")
         final = seal.store_log(self.job, self._folder, objects, log)
         seal.write_result(self._tools, self.job, self._folder, verdict, stored, log, final)
 

@@ -59,7 +59,7 @@ class TestGoodEnds:
         assert [line.seq for line in lines] == list(range(1, result.log.lines + 1))
         assert house.printed(result) == ["one", "three"]
         assert house.printed(result, "stderr") == ["two"]
-        assert lines[-1].message.startswith("complete: ")
+        assert lines[-1].message.startswith("complete after ")
         assert house.live(held) == lines
 
     def test_the_result_is_what_finish_names_and_comes_last(self, house: AgentHouse, web: AgentWeb) -> None:
