@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from luotsi.installation import Installation
+from schemas.errors import Stalled
 
 SOCKETS = ("/var/run/docker.sock", "/run/podman/podman.sock")
 
@@ -51,6 +52,17 @@ def address(installation: Installation, environment: str | None = None) -> str |
     return find(entry.runtime.get("engine")).address
 
 
+def required(environment: str, named: object) -> str:
+    """The address of the engine that an environment needs. Raises `Stalled` with the other way to run."""
+    found = find(str(named) if named else None)
+    if found.address is None:
+        raise Stalled(
+            f"the environment {environment} needs a Docker engine: {found.reason}",
+            hint="Or set `runtime: {kind: process, unsafe: true}`, which does not isolate.",
+        )
+    return found.address
+
+
 def _try(where: str) -> Engine:
     parts = urlsplit(where)
     if parts.scheme == "unix":
@@ -70,6 +82,8 @@ def _try(where: str) -> Engine:
             None, f"no right to use the Docker engine at {where}: join the group `docker`, or run as root"
         )
     except (OSError, HTTPException) as error:
-        return Engine(None, f"the Docker engine at {where} does not answer: {error}")
+        return Engine(
+            None, f"the Docker engine at {where} does not answer: {getattr(error, 'strerror', None) or error}"
+        )
     finally:
         connection.close()

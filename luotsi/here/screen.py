@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -15,6 +14,7 @@ from agent.local import LocalRun
 from schemas.messages.log import LogRecord
 from schemas.messages.result import Result
 from schemas.states import Word
+from schemas.words import figure, size
 
 SHAPES = {
     Word.SUCCESS: ("✓", "green"),
@@ -62,7 +62,7 @@ def summary(result: Result, folder: Path) -> None:
     click.echo(f"{click.style(f'{shape} {word}', fg=colour, bold=True)}: {result.reason}")
     numbers = {key: value for key, value in result.metadata.items() if isinstance(value, int | float)}
     if numbers:
-        shown = [f"{key} {_number(value)}" for key, value in list(numbers.items())[:MOST]]
+        shown = [f"{key} {figure(value)}" for key, value in list(numbers.items())[:MOST]]
         click.echo(f"  metrics  {', '.join(shown)}{_more(len(numbers))}")
     if result.outputs:
         shown = [f"{output.name} ({size(output.size)})" for output in result.outputs[:MOST]]
@@ -83,20 +83,6 @@ def word_of(result: Result) -> Word:
             return Word.INTERRUPTED
         case _:
             return Word.ERROR if result.exit_code is None else Word.FAILURE
-
-
-def size(number: int) -> str:
-    """Bytes for people."""
-    value = float(number)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
-
-
-def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _more(count: int) -> str:

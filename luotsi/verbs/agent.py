@@ -9,7 +9,7 @@ import click
 from luotsi import installation, logs, supervise
 from luotsi.installation import AgentEntry, EnvironmentEntry, Installation
 from luotsi.options import settings_option
-from schemas.errors import ConfigError, Stalled
+from schemas.errors import ConfigError
 from schemas.values import Secret
 
 
@@ -76,14 +76,8 @@ def _runtime(entry: EnvironmentEntry) -> tuple[str, dict[str, object]]:
     if kind == "process":
         return kind, given
     if kind in ("auto", "docker"):
-        engine = engines.find(str(given["engine"]) if given.get("engine") else None)
-        if engine.address is None:
-            raise Stalled(
-                f"the environment {entry.name} needs a Docker engine: {engine.reason}",
-                hint="Or set `runtime: {kind: process, unsafe: true}`, which does not isolate.",
-            )
         rest = {key: value for key, value in given.items() if key != "engine"}
-        return "docker", {**rest, "address": engine.address}
+        return "docker", {**rest, "address": engines.required(entry.name, given.get("engine"))}
     return kind, given
 
 

@@ -12,7 +12,7 @@ from luotsi.installation import Installation
 from luotsi.options import settings_option
 from luotsi.repos import naming
 from luotsi.verbs.web import check_free
-from schemas.errors import ConfigError, Stalled
+from schemas.errors import ConfigError
 
 
 @click.command("up")
@@ -79,12 +79,7 @@ def _check(opened: Installation) -> None:
     """Say before anything starts what would only be seen in a log later."""
     for environment in opened.environments():
         if environment.runtime["kind"] in ("auto", "docker"):
-            engine = engines.find(environment.runtime.get("engine"))
-            if engine.address is None:
-                raise Stalled(
-                    f"the environment {environment.name} needs a Docker engine: {engine.reason}",
-                    hint="Or set `runtime: {kind: process, unsafe: true}`, which does not isolate.",
-                )
+            engines.required(environment.name, environment.runtime.get("engine"))
     check_free(*opened.listen)
     if (gateway := opened.gateway()) is not None:
         check_free(*gateway, "clusters.<name>.listen")
