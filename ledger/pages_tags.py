@@ -62,6 +62,12 @@ def open_tags(connection: Connection, size: int = pages.SIZE) -> tuple[OpenTag, 
     return tuple(sorted(found, key=lambda tag: tag.since, reverse=True)[:size])
 
 
+def open_at(connection: Connection, repository: str, sha: str) -> tuple[OpenTag, ...]:
+    """Those of one commit, among the newest."""
+    every = open_tags(connection, LOOK_BACK)
+    return tuple(tag for tag in every if (tag.repository, tag.sha) == (repository, sha))
+
+
 def _seen(decision: str | None) -> Select[Any]:
     table = tag_observations
     return (

@@ -11,7 +11,7 @@ from dashboard.answers import Answer
 from dashboard.missing import Missing
 from dashboard.parts import DashboardParts
 from dashboard.views import places
-from ledger import pages_git, pages_registry, pages_work
+from ledger import pages_git, pages_registry, pages_tags, pages_work
 from ledger.pages_git import CommitLine, VerdictMark
 from ledger.pages_work import RunLine
 from schemas.excerpts import excerpts
@@ -71,6 +71,8 @@ def one(parts: DashboardParts, repository: str, sha: str) -> Answer:
         if commit is None:
             raise Missing(f"The commit {sha} has not been seen in {of.name}.", missing.of(of, "commits"))
         verdicts = pages_git.verdicts_of(connection, of.id, sha)
+        tags = pages_git.tags_at(connection, of.id, sha)
+        open_tags = pages_tags.open_at(connection, of.name, sha)
         data = {
             "repository": of,
             "commit": commit,
@@ -78,9 +80,13 @@ def one(parts: DashboardParts, repository: str, sha: str) -> Answer:
             "verdicts": verdicts,
             "runs": pages_work.runs_at(connection, [sha], [of.id]),
             "snapshot": pages_git.snapshot(connection, of.id, sha),
-            "tags": pages_git.tags_at(connection, of.id, sha),
+            "tags": tags,
+            "open_tags": open_tags,
             "promotions": pages_registry.promotions_at(connection, of.id, sha),
         }
-    return Answer(
-        "commit.html", data, {"excerpts": [excerpts(each.problems, each.text) for each in verdicts]}
-    )
+    names = {tag.name for tag in open_tags}
+    drawn = {
+        "excerpts": [excerpts(each.problems, each.text) for each in verdicts],
+        "settled": [tag for tag in tags if tag.vanished_at or tag.name not in names],
+    }
+    return Answer("commit.html", data, drawn)

@@ -161,3 +161,25 @@ def test_without_scripts_every_page_still_says_everything(site: Site, chromium: 
         page.goto(site.address + "/commits")
         page.get_by_text("Rename the step").click()
         assert page.get_by_text("integr is not a type").first.is_visible()
+
+
+def test_the_shape_of_a_cancelled_node_has_its_states_colour(site: Site, chromium: Chromium) -> None:
+    """It is a rectangle, as the boxes of nodes are, and is not drawn as one of them."""
+    rows = site.house.rows
+    of = rows.repository("boxes")
+    run = rows.run(of, rows.commit(of))
+    rows.pipeline(of, run, {"train": "stopped", "test": "skipped"}, state="stopped")
+    with chromium.page(viewport=DESK) as page:
+        page.goto(f"{site.address}/r/boxes/run/{run}")
+        style = "getComputedStyle(document.querySelector('.node.s-cancelled g rect'))"
+        assert page.evaluate(f"{style}.fill") == "none"
+        node = "getComputedStyle(document.querySelector('.node.s-cancelled')).color"
+        assert page.evaluate(f"{style}.stroke") == page.evaluate(node)
+
+
+def test_a_metric_that_was_lost_is_marked_in_its_plot(site: Site, chromium: Chromium) -> None:
+    with chromium.page(viewport=PHONE) as page:
+        page.goto(f"{site.address}/r/wine/executions/{site.house.sample.failed.number}")
+        assert page.inner_text("#answer").count("loss: nan from epoch 2 on") == 1
+        assert page.locator(".plot .gap").count() == 1
+        assert page.locator(".plot .gap-text").text_content() == "nan"

@@ -66,6 +66,7 @@ def test_a_tag_without_effect_is_said_with_its_reason(
     page = house.get(place)
     assert words in said(page)
     assert f'href="/r/wine/commit/{sha}">wine#prod#1</a>' in page
+    assert words.replace("wine · ", "Aino") in said(house.get(f"/r/wine/commit/{sha}"))
 
 
 @pytest.mark.parametrize("place", ["/", "/promotions"])
