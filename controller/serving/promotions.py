@@ -288,7 +288,7 @@ def _start(ports: Ports, scene: Scene, stage: StageState, bound: Bound) -> set[s
     try:
         project, model = model_at(ports, scene, bound.model, bound.sha)
         rule = policy(ports, scene, project, model, stage.stage)
-        policies.check_servable(model)
+        endpoint, _ = policies.served_by(model)
         if rule.cluster not in ports.clusters:
             names = ", ".join(ports.clusters) or "none"
             raise ConfigError(f"there is no cluster {rule.cluster}", hint=f"This installation has: {names}.")
@@ -301,7 +301,7 @@ def _start(ports: Ports, scene: Scene, stage: StageState, bound: Bound) -> set[s
         "require": list(rule.require),
         "smoke": {"post": rule.smoke.post, "expect": rule.smoke.expect} if rule.smoke else None,
     }
-    plan = registry.Plan(stage.stage, rule.cluster, model.endpoint, kept)
+    plan = registry.Plan(stage.stage, rule.cluster, endpoint, kept)
     with ports.ledger.write() as connection:
         promotion = registry.promote(connection, bound, row, plan, ports.clock())
         registry.decide_tag(connection, row.id, "accepted", f"assign {bound.model}: promotes {bound.version}")

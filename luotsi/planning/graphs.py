@@ -34,9 +34,8 @@ def brings(work: Work, source: str) -> str:
     """What the edges from one node bring: `model.json → model, parameter lr`."""
     found = []
     for begin, end in work.edges:
-        node, _, rest = begin.partition(".")
-        if node == source:
-            kind, _, key = rest.partition(".")
+        if begin.startswith(f"{source}."):
+            kind, _, key = begin.removeprefix(f"{source}.").partition(".")
             target = end.split(".", 2)[-1]
             found.append("" if kind == "dependency" else f"{key} → {target}" if key != target else key)
     return clip(", ".join(dict.fromkeys(filter(None, found))))

@@ -8,8 +8,11 @@ from typing import Any
 from controller.core import grants
 from controller.core.events import BRANCHES, TAGS, Comment, PullRequest, Push, Tagged
 from controller.core.foresee import Event, Scheduled, World
+from controller.core.foresee_tags import Registry
+from controller.core.serving.tags import parse_tag
 from controller.git.local import LocalRepository
 from luotsi.linting.names import Known
+from luotsi.planning import tags
 from schemas import moments
 from schemas.errors import ConfigError
 from schemas.parse_config import FILE_NAME, parse_config
@@ -53,6 +56,8 @@ class Question:
     compared: str = ""
     path: str = FILE_NAME
     text: str = field(default="", repr=False)
+    registry: Registry | None = None
+    """The registry tags that are asked about, if there are any."""
 
 
 def ask(place: Path, options: Options, known: Known | None) -> Question:
@@ -91,7 +96,33 @@ class _Asker:
             origin=self._origin(event) if known is not None and known.limits else None,
             codes=self._codes(config, path),
         )
-        return Question(event, config, world, title, compared, path, text.decode("utf-8", "replace"))
+        shown = text.decode("utf-8", "replace")
+        return Question(
+            event, config, world, title, compared, path, shown, self._registry(config, path, known)
+        )
+
+    def _registry(self, config: RepoConfig, path: str, known: Known | None) -> Registry | None:
+        """A tag's registry when the event is one of its tags, and for a push, when tags are at its commit."""
+        kind = self._options.kind
+        name = (self._options.tag or self._options.rev) if kind == "tag" else ""
+        if self._options.working_tree or kind not in ("push", "tag") or (name and not parse_tag(name)):
+            return None
+        main = self._repository.ref(f"refs/remotes/origin/{self._main()}", BRANCHES + self._main())
+        found = tags.of_clone(self._repository, self._head, name, main)
+        if not found[0]:
+            return None
+        roots = {path.removesuffix(FILE_NAME).rstrip("/"), *tags.folders(found[0])}
+        clusters = known.names["cluster"] if known is not None else None
+        return tags.registry(
+            found,
+            {**self._files(roots, self._head), path.removesuffix(FILE_NAME).rstrip("/"): config},
+            self._files(roots, main) if main else {},
+            clusters,
+        )
+
+    def _files(self, roots: set[str], sha: Sha) -> dict[str, RepoConfig]:
+        texts = {root: self._read(f"{root}/{FILE_NAME}".lstrip("/"), sha) for root in sorted(roots)}
+        return {root: parse_config(text) for root, text in texts.items() if text is not None}
 
     def _event(self) -> tuple[Event, str, Sha | None]:
         """The event, its words, and the commit that paths are compared with (None: no filter holds)."""

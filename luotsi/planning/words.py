@@ -8,8 +8,10 @@ import click
 from rich.cells import cell_len
 
 from controller.core.foresee import Foreseen, Work
+from controller.core.foresee_tags import TagForeseen
 from controller.core.tasks.sweep import shown
 from controller.core.triggers import Answer
+from luotsi.planning import tags
 from luotsi.planning.question import Question
 from schemas import codec
 
@@ -26,7 +28,9 @@ This file has no trigger: nothing starts by itself. For example:
     run: { step: NAME }"""
 
 
-def in_words(question: Question, found: Sequence[Foreseen]) -> Iterator[str]:
+def in_words(
+    question: Question, found: Sequence[Foreseen], tagged: Sequence[TagForeseen] = ()
+) -> Iterator[str]:
     """Line by line."""
     yield click.style(question.title, bold=True) + (f", {question.compared}" if question.compared else "")
     errors = [problem for problem in question.config.problems if problem.severity == "error"]
@@ -35,6 +39,9 @@ def in_words(question: Question, found: Sequence[Foreseen]) -> Iterator[str]:
     if errors:
         yield "  What builds on these parts starts nothing. See luotsi lint."
     yield ""
+    if tagged:
+        yield from tags.in_words(tagged)
+        yield ""
     if not found:
         yield "There is no trigger that can be read." if errors else NO_TRIGGER
         return
@@ -45,7 +52,9 @@ def in_words(question: Question, found: Sequence[Foreseen]) -> Iterator[str]:
             yield from _details(one)
 
 
-def as_json(question: Question, found: Sequence[Foreseen]) -> dict[str, Any]:
+def as_json(
+    question: Question, found: Sequence[Foreseen], tagged: Sequence[TagForeseen] = ()
+) -> dict[str, Any]:
     """The same for machines."""
     return {
         "event": question.title,
@@ -67,6 +76,7 @@ def as_json(question: Question, found: Sequence[Foreseen]) -> dict[str, Any]:
             }
             for one in found
         ],
+        "tags": tags.as_json(tagged),
     }
 
 

@@ -41,7 +41,7 @@ from luotsi.planning.question import KINDS
     "--settings",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     default=None,
-    help="Check environments, groups and stores against this luotsi.yaml.",
+    help="Check environments, groups, stores and clusters against this luotsi.yaml.",
 )
 @json_option
 def command(
@@ -53,21 +53,27 @@ def command(
         luotsi plan                              (a push of this branch, as it is committed)
         luotsi plan --working-tree               (the same with what is not committed yet)
         luotsi plan v1.2.0 --event tag
+        luotsi plan --tag 'churn#prod#1'         (before it is made, too)
         luotsi plan --event pull-request --graph
 
-    Looks at this repository only: no installation, no network. Exit code 1: something that would start cannot be planned.
+    Looks at this repository only: no installation, no network. Exit code 1: something that would start cannot be planned,
+    or a tag could not do what it asks for.
     """
     from controller.core.foresee import foresee
+    from controller.core.foresee_tags import foresee_tags
     from luotsi.linting.names import Known
-    from luotsi.planning import graphs, question, words
+    from luotsi.planning import graphs, question, tags, words
 
     known = Known.of(settings_file.load(settings)) if settings else None
     asked = question.ask(Path(), question.Options(event=event or "", **given), known)
     found = foresee(asked.config, asked.event, asked.world)
+    tagged = foresee_tags(asked.registry, asked.world.created) if asked.registry else ()
     if as_json:
-        click.echo(json.dumps(words.as_json(asked, found), indent=2, default=str))
+        click.echo(json.dumps(words.as_json(asked, found, tagged), indent=2, default=str))
+    elif graph or form:
+        click.echo("\n".join(graphs.draw([*tags.drawn(tagged), *found], form or "text")))
     else:
-        lines = graphs.draw(found, form or "text") if graph or form else words.in_words(asked, found)
-        for line in lines:
+        for line in words.in_words(asked, found, tagged):
             click.echo(line)
-    return 0 if asked.config.ok and all(one.ok for one in found) else 1
+    planned = all(one.ok for one in found) and all(one.ok for one in tagged)
+    return 0 if asked.config.ok and planned else 1

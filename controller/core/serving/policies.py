@@ -51,10 +51,11 @@ def stage_rule(model: Model, main: RepoConfig | None, stage: str) -> Stage:
     return Stage(chosen.name, chosen.cluster, chosen.replicas, require, smoke)
 
 
-def check_servable(model: Model) -> None:
-    """Raise `ConfigError` for a model that names nothing that could serve it."""
+def served_by(model: Model) -> tuple[str, str]:
+    """The endpoint, and its file that the model becomes. Raises `ConfigError` for a model that names nothing of the kind."""
     if model.endpoint is None or model.file is None:
         raise ConfigError(f"the model {model.name} names no endpoint and file: nothing can serve it")
+    return model.endpoint, model.file
 
 
 def waits_for_version(model: str, sha: str) -> str:
