@@ -13,13 +13,11 @@ from typing import TypeVar
 from agent.core.config_files import Placed, input_id
 from agent.core.kept import Kept, gone
 from agent.core.placing import Found, Placement, directory, place, without_login
-from agent.on_demand import AT_ONCE, Entry, Listing, OnDemand
-from agent.supply import Supply, fetch_datum, told_of
+from agent.on_demand import AT_ONCE, Entry, Listing
+from agent.supply import Supply, told_of
 from schemas.errors import Gone, Refused
 from schemas.messages.claim import Wanted
 from schemas.messages.job import DatumFile, Input, Job
-
-__all__ = ["Brought", "Entry", "Listing", "OnDemand", "Supply", "bring", "fetch_datum", "wanted"]
 
 T = TypeVar("T")
 R = TypeVar("R")

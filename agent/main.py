@@ -35,8 +35,6 @@ from schemas.messages import job as job_message
 from schemas.messages.claim import Order, RenewAnswer
 from schemas.messages.job import Job
 
-__all__ = ["Agent", "AgentSettings", "run"]
-
 LEAVE = 5.0
 """Seconds in which threads let go when the process ends."""
 

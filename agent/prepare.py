@@ -22,6 +22,7 @@ from agent.objects import Objects
 from agent.orders import Orders
 from agent.patience import keep_trying
 from agent.runtimes.port import FOLDERS, Image, Needs, Spec
+from agent.supply import Supply
 from agent.tools import Tools
 from agent.unpack import unpack
 from schemas.codec import Json
@@ -137,7 +138,7 @@ class Preparation:
         return Ready(spec, taken, tuple(notes))
 
     def _inputs(self, work: Path) -> Brought:
-        supply = inputs.Supply.of(self.job, self.tools.settings, self.objects)
+        supply = Supply.of(self.job, self.tools.settings, self.objects)
         brought = inputs.bring(self.job, work / "inputs", supply, self.kept)
         for note in brought.notes:
             self.log.say(note)

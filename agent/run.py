@@ -13,15 +13,16 @@ from agent.core.kept import Kept
 from agent.core.masking import Masker
 from agent.core.outcome import Asked, Bounds, Verdict
 from agent.folder import AttemptFolder, Phase
-from agent.inputs import OnDemand, Supply, fetch_datum
 from agent.jobs_api import Calls
 from agent.live import LiveUploads
 from agent.logs import AttemptLog
 from agent.objects import Objects
+from agent.on_demand import OnDemand
 from agent.orders import Orders
 from agent.patience import keep_trying
 from agent.prepare import ENGINE_PATIENCE, Preparation, write_api
 from agent.runtimes.port import Ended, Image, Running, Spec
+from agent.supply import Supply, fetch_datum
 from agent.tools import Tools
 from agent.watch import Limits, Watch
 from schemas import moments, status_detail

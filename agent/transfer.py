@@ -47,10 +47,6 @@ class Transfer:
             return
         yield from self._get(address.url, address.headers)
 
-    def fetch(self, address: Address, target: Path) -> Digests:
-        """Write the object to a new file."""
-        return write(self.stream(address), target)
-
     def send(self, address: Address, source: BinaryIO, size: int) -> tuple[bool, Digests]:
         """Store what is read from `source`. False: the address writes only what is absent, and it was there."""
         meter = Meter()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from agent.inputs import Entry, OnDemand
+from agent.on_demand import Entry, OnDemand
 from schemas.codec import Json
 
 

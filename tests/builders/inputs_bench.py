@@ -12,11 +12,12 @@ from agent import inputs
 from agent.claim import Api
 from agent.core import config_files
 from agent.core.kept import Kept
-from agent.inputs import Brought, Supply
+from agent.inputs import Brought
 from agent.objects import Manners, Objects
 from agent.orders import Orders
 from agent.prepare import resolved
 from agent.settings import AgentSettings
+from agent.supply import Supply
 from agent.transfer import Transfer
 from schemas.messages.job import DatumFile, Input, Job
 from schemas.values import Secret

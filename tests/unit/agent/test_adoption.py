@@ -25,7 +25,8 @@ from tests.parts.process import PATIENCE, until
 RUN = """
 import json, sys
 from pathlib import Path
-from agent.main import AgentSettings, run
+from agent.main import run
+from agent.settings import AgentSettings
 from schemas.values import Secret
 given = json.loads(sys.argv[1])
 run(AgentSettings(**{**given, "token": Secret(given["token"]), "folder": Path(given["folder"]), "public_keys": tuple(given["public_keys"])}))

@@ -7,7 +7,7 @@ import pytest
 
 from agent import inputs
 from agent.core.config_files import input_id
-from agent.inputs import OnDemand
+from agent.on_demand import OnDemand
 from schemas.errors import Refused
 from schemas.messages.job import Input
 from tests.builders.inputs_bench import Bench

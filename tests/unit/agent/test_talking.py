@@ -8,7 +8,7 @@ import pytest
 import urllib3
 
 from agent.claim import Api
-from agent.transfer import Transfer
+from agent.transfer import Transfer, write
 from schemas.errors import Gone, LuotsiError, Refused, Stalled, Waiting
 from schemas.messages.claim import Address, ClaimRequest, RenewRequest
 from schemas.values import Secret
@@ -87,7 +87,9 @@ class TestTransfer:
         self, web: AgentWeb, transfer: Transfer, tmp_path: Path, data: bytes
     ) -> None:
         _, sent = transfer.send(self.put(web), io.BytesIO(data), len(data))
-        got = transfer.fetch(Address("GET", "a/b", f"{web.address}/objects/system/a/b"), tmp_path / "file")
+        got = write(
+            transfer.stream(Address("GET", "a/b", f"{web.address}/objects/system/a/b")), tmp_path / "file"
+        )
         assert sent == got
         assert got.size == len(data)
         assert (tmp_path / "file").read_bytes() == data
@@ -125,12 +127,14 @@ class TestTransfer:
         )
         assert self.send(transfer, there, b"first") is True
         assert self.send(transfer, there, b"second") is False
-        got = transfer.fetch(Address("GET", "k", there.url), tmp_path / "file")
+        got = write(transfer.stream(Address("GET", "k", there.url)), tmp_path / "file")
         assert (got.size, (tmp_path / "file").read_bytes()) == (5, b"first")
         with pytest.raises(Gone):
-            transfer.fetch(Address("GET", "k", (tmp_path / "nothing").as_uri()), tmp_path / "other")
+            write(transfer.stream(Address("GET", "k", (tmp_path / "nothing").as_uri())), tmp_path / "other")
 
     def test_a_disk_that_is_full_says_so(self, web: AgentWeb, transfer: Transfer) -> None:
         web.objects["system", "a/b"] = b"x" * 100
         with pytest.raises(Stalled, match="No space left"):
-            transfer.fetch(Address("GET", "a/b", f"{web.address}/objects/system/a/b"), Path("/dev/full"))
+            write(
+                transfer.stream(Address("GET", "a/b", f"{web.address}/objects/system/a/b")), Path("/dev/full")
+            )
