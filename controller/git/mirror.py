@@ -7,6 +7,7 @@ Notes are never mirrored: `refs/notes/luotsi` belongs to `notes.py`.
 """
 
 import hashlib
+import secrets
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -28,6 +29,7 @@ __all__ = ["CommitInfo", "Credentials", "Mirror", "TagInfo"]
 _SEEN = "refs/luotsi/seen/"
 _BROUGHT = "refs/luotsi/brought/"
 _MANY = 100
+_CONFIG = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"
 
 
 class Mirror:
@@ -223,7 +225,6 @@ class Mirror:
 
     def repository(self) -> pygit2.Repository:
         """The mirror itself, for the other parts of this package."""
-        """The mirror itself, for the other parts of this package."""
         if self._opened is None:
             try:
                 self._opened = _open(self.path)
@@ -284,13 +285,27 @@ class Mirror:
 
 
 def _open(path: Path) -> pygit2.Repository:
-    """The repository, made if there is none. Not by making it again each time, which costs ten times as much and leaks."""
+    """The repository, made if there is none."""
     flags = RepositoryOpenFlag.NO_SEARCH | RepositoryOpenFlag.BARE
     try:
         return pygit2.Repository(str(path), flags)
     except pygit2.GitError:
-        pygit2.init_repository(path, bare=True)
+        _make(path)
         return pygit2.Repository(str(path), flags)
+
+
+def _make(path: Path) -> None:
+    """Whatever is missing of an empty bare repository (gitrepository-layout(5)); HEAD comes last, without it there is none.
+
+    Not by pygit2, which keeps 13 KiB of memory for ever with each repository that it makes.
+    """
+    for name in ("objects/info", "objects/pack", "refs/heads", "refs/tags"):
+        (path / name).mkdir(parents=True, exist_ok=True)
+    for name, text in (("config", _CONFIG), ("HEAD", "ref: refs/heads/main\n")):
+        if not (path / name).exists():
+            draft = path / f".{name}.{secrets.token_hex(6)}"
+            draft.write_text(text)
+            draft.replace(path / name)
 
 
 def _object(repository: pygit2.Repository, sha: Sha) -> pygit2.Object | None:

@@ -208,3 +208,18 @@ def test_two_mirrors_of_one_repository_agree(
 ) -> None:
     work.commit()
     assert mirror_of(work).refs() == mirror_of(work).refs()
+
+
+def test_a_new_mirror_is_what_git_calls_a_bare_repository_and_one_half_made_is_finished(
+    work: GitRepository, tmp_path: Path
+) -> None:
+    head = work.commit()
+    path = tmp_path / "mirrors" / "wine.git"
+    (path / "objects").mkdir(parents=True)  # where a power cut came in between
+    mirror = Mirror(path, str(work.path))
+    assert mirror.refs() == {}
+    assert mirror.fetch()
+    assert mirror.refs() == {RefName("refs/heads/main"): head}
+    here = GitRepository(path, bare=True)
+    assert here.git("rev-parse", "--is-bare-repository", "HEAD").split() == ["true", head]
+    assert "error" not in here.git("fsck", "--strict")
