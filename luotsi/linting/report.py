@@ -8,6 +8,7 @@ from typing import Any
 import click
 from rich.cells import cell_len
 
+from luotsi.lines import fold
 from luotsi.linting import names
 from luotsi.linting.sources import Source
 from schemas import codec
@@ -17,6 +18,9 @@ from schemas.values import Problem
 
 WIDEST = 120
 """Columns of the user's line that are shown; of a longer one, the part around the place."""
+LEAST = 20
+GUTTER = 10
+"""Columns before the line, and for the dots at its ends."""
 COLOURS = {"error": "red", "warning": "yellow"}
 WORD = re.compile(r"""'[^']*'|"[^"]*"|\[[^\]]*\]|\{[^}]*\}|[^\s,:\[\]{}]+:?(?=\s|$)|[^\s,\[\]{}]+|.""")
 
@@ -44,12 +48,12 @@ def check(source: Source, known: names.Known | None = None) -> Checked:
     return Checked(source, config, tuple(order))
 
 
-def in_words(checked: Sequence[Checked]) -> Iterator[str]:
-    """Line by line, as a compiler says it; the last line is the sum."""
+def in_words(checked: Sequence[Checked], width: int | None = None) -> Iterator[str]:
+    """Line by line, as a compiler says it; the last line is the sum. `width`: of the terminal, None where it is none."""
     for one in checked:
         lines = one.source.text.decode("utf-8-sig", "replace").splitlines()
         for problem in one.problems:
-            yield from _problem(problem, lines)
+            yield from _problem(problem, lines, width)
             yield ""
     yield from _summary(checked)
 
@@ -83,29 +87,30 @@ def contents(config: RepoConfig) -> dict[str, list[str]]:
     return {kind: found for kind, found in kinds.items() if found}
 
 
-def _problem(problem: Problem, lines: list[str]) -> Iterator[str]:
+def _problem(problem: Problem, lines: list[str], width: int | None) -> Iterator[str]:
     place = f"{problem.path}:{problem.line}:{problem.column}" if problem.line else problem.path
     severity = click.style(problem.severity, fg=COLOURS[problem.severity], bold=True)
     rule = click.style(f" [{problem.rule}]", dim=True) if problem.rule else ""
-    yield f"{click.style(place, bold=True)}: {severity}: {problem.message}{rule}"
+    yield fold(f"{click.style(place, bold=True)}: {severity}: {problem.message}{rule}", width, 4)
     if 0 < problem.line <= len(lines):
-        yield from _excerpt(problem, lines[problem.line - 1])
+        room = WIDEST if width is None else max(LEAST, min(WIDEST, width - GUTTER))
+        yield from _excerpt(problem, lines[problem.line - 1], room)
     if problem.hint:
-        yield click.style("  hint: ", fg="cyan") + problem.hint
+        yield fold(click.style("  hint: ", fg="cyan") + problem.hint, width, 8)
 
 
-def _excerpt(problem: Problem, line: str) -> Iterator[str]:
-    """The line, and below it a caret under the word that is meant."""
+def _excerpt(problem: Problem, line: str, room: int = WIDEST) -> Iterator[str]:
+    """The line, or what of it has `room`, and below it a caret under the word that is meant."""
     at = min(max(problem.column - 1, 0), len(line))
     word = WORD.match(line, at)
     length = len(word[0].rstrip(":") or ".") if word else 1
-    start = max(0, at - WIDEST // 2) if len(line) > WIDEST else 0
-    shown = _printable(line[start : start + WIDEST])
+    start = max(0, min(at - room // 2, len(line) - room))
+    shown = _printable(line[start : start + room])
     before = ("…" if start else "") + _printable(line[start:at])
-    width = max(1, cell_len(_printable(line[at : min(at + length, start + WIDEST)])))
+    width = max(1, cell_len(_printable(line[at : min(at + length, start + room)])))
     gutter = f"{problem.line:>5} | "
     caret = click.style("^" + "~" * (width - 1), fg=COLOURS[problem.severity], bold=True)
-    tail = "…" if start + WIDEST < len(line) else ""
+    tail = "…" if start + room < len(line) else ""
     yield click.style(gutter, dim=True) + ("…" if start else "") + shown + tail
     yield click.style(" " * (len(gutter) - 2) + "| ", dim=True) + " " * cell_len(before) + caret
 

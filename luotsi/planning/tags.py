@@ -19,12 +19,13 @@ from schemas.values import Sha
 
 LOOKS = {
     "accepted": ("▶", "green", ""),
-    "waits": ("·", "white", ""),
+    "waits": ("◔", "yellow", ""),
     "ignored": ("–", "white", "ignored: "),
     "refused": ("▲", "yellow", "refused: "),
     "nothing": ("▲", "yellow", "counts, and does nothing: "),
 }
 """Answer -> its shape, colour and first words."""
+INDENT = 20
 OPEN = "As far as this clone's tags tell. Whether a run made the model, and what has served, only the installation knows."
 
 
@@ -83,17 +84,21 @@ def registry(
     return Registry(tuple(asked), tuple(known), protected, configs, main, clusters)
 
 
-def in_words(found: Sequence[TagForeseen]) -> Iterator[str]:
-    """A line for each tag, then what belongs to it."""
+def in_words(found: Sequence[TagForeseen]) -> Iterator[tuple[str, int]]:
+    """A line for each tag, then what belongs to it; each with the indent for what has to be broken off."""
     width = max((cell_len(one.tag) for one in found), default=0)
     for one in found:
         shape, colour, begin = LOOKS[one.answer]
         space = " " * (width - cell_len(one.tag))
-        yield f"{click.style(shape, fg=colour, bold=True)} {click.style(one.tag, bold=True)}{space}  {begin}{one.reason}"
+        name = click.style(one.tag, bold=True)
+        yield (
+            f"{click.style(shape, fg=colour, bold=True)} {name}{space}  {begin}{one.reason}",
+            min(width + 4, INDENT),
+        )
         for label, text in one.facts:
-            yield f"       {click.style(f'{label:<12}', dim=True)} {text}"
+            yield f"       {click.style(f'{label:<12}', dim=True)} {text}", INDENT
     if any(one.answer == "accepted" for one in found):
-        yield click.style(f"  {OPEN}", dim=True)
+        yield click.style(f"  {OPEN}", dim=True), 2
 
 
 def as_json(found: Sequence[TagForeseen]) -> list[dict[str, Any]]:

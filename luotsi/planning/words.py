@@ -11,6 +11,7 @@ from controller.core.foresee import Foreseen, Work
 from controller.core.foresee_tags import TagForeseen
 from controller.core.tasks.sweep import shown
 from controller.core.triggers import Answer
+from luotsi.lines import fold
 from luotsi.planning import tags
 from luotsi.planning.question import Question
 from schemas import codec
@@ -18,6 +19,9 @@ from schemas import codec
 LONGEST = 100
 """Characters of a command's line that are shown; JSON has all of them."""
 MOST_LINES = 12
+MOST_ERRORS = 5
+INDENT = 20
+"""Columns before what belongs to a label."""
 KINDS = {"execution": "step", "task": "task", "deployment": "deployment"}
 NO_TRIGGER = """\
 This file has no trigger: nothing starts by itself. For example:
@@ -29,27 +33,42 @@ This file has no trigger: nothing starts by itself. For example:
 
 
 def in_words(
-    question: Question, found: Sequence[Foreseen], tagged: Sequence[TagForeseen] = ()
+    question: Question,
+    found: Sequence[Foreseen],
+    tagged: Sequence[TagForeseen] = (),
+    width: int | None = None,
 ) -> Iterator[str]:
-    """Line by line."""
-    yield click.style(question.title, bold=True) + (f", {question.compared}" if question.compared else "")
+    """Line by line. `width`: of the terminal, None where it is none."""
+    for line, indent in _lines(question, found, tagged):
+        yield fold(line, width, indent)
+
+
+def _lines(
+    question: Question, found: Sequence[Foreseen], tagged: Sequence[TagForeseen]
+) -> Iterator[tuple[str, int]]:
+    """Each line, and how far what follows of it is indented where it has to be broken."""
+    compared = f", {question.compared}" if question.compared else ""
+    yield click.style(question.title, bold=True) + compared, 2
     errors = [problem for problem in question.config.problems if problem.severity == "error"]
-    for problem in errors:
-        yield click.style("▲ ", fg="yellow") + str(problem)
+    for problem in errors[:MOST_ERRORS]:
+        yield click.style("▲ ", fg="yellow") + str(problem), 4
+    if len(errors) > MOST_ERRORS:
+        yield f"  … and {len(errors) - MOST_ERRORS} more", 2
     if errors:
-        yield "  What builds on these parts starts nothing. See luotsi lint."
-    yield ""
+        yield "  What builds on these parts starts nothing. See luotsi lint.", 2
+    yield "", 0
     if tagged:
         yield from tags.in_words(tagged)
-        yield ""
+        yield "", 0
     if not found:
-        yield "There is no trigger that can be read." if errors else NO_TRIGGER
+        words = "There is no trigger that can be read." if errors else NO_TRIGGER
+        yield from ((line, 0) for line in words.splitlines())
         return
     yield from _table(found)
     for one in found:
         if one.answer is Answer.FIRES and not one.problem:
-            yield ""
-            yield from _details(one)
+            yield "", 0
+            yield from ((line, INDENT) for line in _details(one))
 
 
 def as_json(
@@ -92,13 +111,14 @@ def _work_json(work: Work) -> dict[str, Any]:
     }
 
 
-def _table(found: Sequence[Foreseen]) -> Iterator[str]:
+def _table(found: Sequence[Foreseen]) -> Iterator[tuple[str, int]]:
     names = [clip(one.trigger) or "(no name)" for one in found]
     width = max(map(cell_len, names))
     for one, name in zip(found, names, strict=True):
         shape, colour, words = _answer(one)
         space = " " * (width - cell_len(name))
-        yield f"{click.style(shape, fg=colour, bold=True)} {click.style(name, bold=True)}{space}  {words}"
+        said = f"{click.style(shape, fg=colour, bold=True)} {click.style(name, bold=True)}{space}  {words}"
+        yield said, min(width + 4, INDENT)
 
 
 def _answer(one: Foreseen) -> tuple[str, str, str]:

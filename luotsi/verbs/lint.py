@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from luotsi import settings as settings_file
+from luotsi.lines import columns
 from luotsi.linting import report, sarif, sources
 from luotsi.linting.names import Known
 from luotsi.options import json_option
@@ -46,7 +47,7 @@ def command(
     elif as_json:
         click.echo(json.dumps(report.as_json(checked), indent=2))
     else:
-        for line in report.in_words(checked):
+        for line in report.in_words(checked, columns()):
             click.echo(line)
     failing = ("error", "warning") if strict else ("error",)
     return 1 if any(one.count(severity) for one in checked for severity in failing) else 0

@@ -61,6 +61,7 @@ def command(
     """
     from controller.core.foresee import foresee
     from controller.core.foresee_tags import foresee_tags
+    from luotsi.lines import columns
     from luotsi.linting.names import Known
     from luotsi.planning import graphs, question, tags, words
 
@@ -73,7 +74,7 @@ def command(
     elif graph or form:
         click.echo("\n".join(graphs.draw([*tags.drawn(tagged), *found], form or "text")))
     else:
-        for line in words.in_words(asked, found, tagged):
+        for line in words.in_words(asked, found, tagged, columns()):
             click.echo(line)
     planned = all(one.ok for one in found) and all(one.ok for one in tagged)
     return 0 if asked.config.ok and planned else 1

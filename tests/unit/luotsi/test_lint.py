@@ -134,6 +134,20 @@ def test_a_pipe_is_read(lint: Lint, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "stdin:4:5: error" in out
 
 
+def test_on_a_narrow_terminal_lines_end_between_words_and_the_caret_stays_below_its_word() -> None:
+    text = "- trigger: {name: t, when: {push: }, run: {step: nowhere-to-be-found, environment: some-large-machine}}\n"
+    checked = [report.check(Source("models/churn/europe/valohai.yaml", text.encode()))]
+    place, continued, excerpt, caret, *_ = click.unstyle("\n".join(report.in_words(checked, 60))).splitlines()
+    assert place == "models/churn/europe/valohai.yaml:1:50: error: no step is"
+    assert continued == "    called `nowhere-to-be-found` [trigger]"
+    assert len(excerpt) <= 60
+    word = excerpt[caret.index("^") : caret.rindex("~") + 1]
+    assert word == "nowhere-to-be-found"
+    whole = click.unstyle("\n".join(report.in_words(checked)))
+    assert "error: no step is called `nowhere-to-be-found` [trigger]\n" in whole
+    assert text.strip() in whole
+
+
 def test_a_file_that_is_too_large_is_not_said_to_have_another_size(lint: Lint, tmp_path: Path) -> None:
     write(tmp_path / "valohai.yaml", "# nothing\n" * 200_000)
     code, out, _ = lint()

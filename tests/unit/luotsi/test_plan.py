@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from luotsi import cli
@@ -232,6 +233,23 @@ def test_a_trigger_that_an_error_keeps_from_counting_does_not_start_and_says_why
     )
     assert "▲ t  does not start: step `odd` cannot be used" in plan()[1]
     assert plan("--graph")[1] == "Nothing starts.\n"
+
+
+def test_on_a_terminal_lines_end_between_words(repository: GitRepository) -> None:
+    from controller.core.foresee import foresee
+
+    broken = "".join(f"- step: {{name: s{number}, image: i}}\n" for number in range(9))
+    repository.commit({"valohai.yaml": STEPS + broken + trigger("t", "push: ", "step: s1")})
+    question = ask(repository.path, Options(), None)
+    found = foresee(question.config, question.event, question.world)
+    lines = click.unstyle("\n".join(words.in_words(question, found, width=50))).splitlines()
+    assert max(map(len, lines)) <= 50
+    assert "  … and 4 more" in lines
+    place = next(number for number, line in enumerate(lines) if line.startswith("▲ t  does not start: "))
+    assert lines[place + 1].startswith("     ")
+    repository.commit({"valohai.yaml": STEPS})
+    question = ask(repository.path, Options(), None)
+    assert list(words.in_words(question, (), width=50))[-1] == "    run: { step: NAME }"
 
 
 def test_without_a_trigger_it_says_how_to_add_one(plan: Plan, repository: GitRepository) -> None:
