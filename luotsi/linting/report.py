@@ -18,6 +18,8 @@ from schemas.values import Problem
 
 WIDEST = 120
 """Columns of the user's line that are shown; of a longer one, the part around the place."""
+MORE = "more"
+"""The rule of the line that says how many problems are not shown."""
 LEAST = 20
 GUTTER = 10
 """Columns before the line, and for the dots at its ends."""
@@ -34,8 +36,8 @@ class Checked:
     problems: tuple[Problem, ...]
 
     def count(self, severity: str) -> int:
-        """Problems of one severity."""
-        return sum(problem.severity == severity for problem in self.problems)
+        """Problems of one severity. That there are more than are shown is none of them."""
+        return sum(problem.severity == severity and problem.rule != MORE for problem in self.problems)
 
 
 def check(source: Source, known: names.Known | None = None) -> Checked:
@@ -53,6 +55,8 @@ def in_words(checked: Sequence[Checked], width: int | None = None) -> Iterator[s
     for one in checked:
         lines = one.source.text.decode("utf-8-sig", "replace").splitlines()
         for problem in one.problems:
+            if problem.rule == MORE:
+                continue
             yield from _problem(problem, lines, width)
             yield ""
     yield from _summary(checked)
@@ -125,6 +129,7 @@ def _summary(checked: Sequence[Checked]) -> Iterator[str]:
         errors, warnings = one.count("error"), one.count("warning")
         counts = [(errors, "error"), (warnings, "warning")]
         wrong = [click.style(_count(n, word), fg=COLOURS[word], bold=True) for n, word in counts if n]
+        wrong += [problem.message for problem in one.problems if problem.rule == MORE]
         verdict = ", ".join(wrong) or click.style("no problems", fg="green", bold=True)
         held = ", ".join(_count(len(found), kind[:-1]) for kind, found in contents(one.config).items())
         yield f"{one.source.name}: {verdict}" + (f" ({held})" if held else "")

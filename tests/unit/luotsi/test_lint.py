@@ -148,6 +148,16 @@ def test_on_a_narrow_terminal_lines_end_between_words_and_the_caret_stays_below_
     assert text.strip() in whole
 
 
+def test_the_sum_tells_what_is_shown_from_what_is_not(lint: Lint, tmp_path: Path) -> None:
+    write(
+        tmp_path / "valohai.yaml",
+        "".join(f"- step: {{name: s{n}, image: i, comand: x}}\n" for n in range(150)),
+    )
+    _, out, _ = lint()
+    assert out.splitlines()[-1] == "valohai.yaml: 200 errors, and 100 more problems"
+    assert out.count("more problems") == 1
+
+
 def test_a_file_that_is_too_large_is_not_said_to_have_another_size(lint: Lint, tmp_path: Path) -> None:
     write(tmp_path / "valohai.yaml", "# nothing\n" * 200_000)
     code, out, _ = lint()
