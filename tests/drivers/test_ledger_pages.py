@@ -41,7 +41,12 @@ def test_both_databases_give_the_same_pages(two: tuple[FilledHouse, FilledHouse]
     places = [
         *TOP.values(),
         *deep(lite.sample).values(),
-        "/search?q=wine",
+        *(
+            f"/search?q={name}&format=json"
+            for name in ("wine", "train", "tune", "wine%23prod%232", "Eero+Niemi")
+        ),
+        "/r/wine/executions?step=train",
+        "/commits?author=Eero+Niemi",
         f"/search?q={lite.sample.sha[:6]}&format=json",
     ]
     for place in places:
