@@ -37,6 +37,7 @@ class GitHubApi:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._of_app = hooks.AppDeliveries(client)
 
     def __repr__(self) -> str:
         return f"GitHubApi({self._client!r})"
@@ -119,11 +120,11 @@ class GitHubApi:
 
     def missed_deliveries(self, repository: str, hook: str, since: str) -> tuple[MissedDelivery, ...]:
         """See the port."""
-        return hooks.missed(self._client, repository, hook, since)
+        return hooks.missed(self._client, self._of_app, repository, hook, since)
 
     def redeliver(self, repository: str, hook: str, missed: MissedDelivery) -> None:
         """See the port."""
-        hooks.redeliver(self._client, repository, hook, missed)
+        hooks.redeliver(self._client, self._of_app, repository, hook, missed)
 
     def check_rights(self, repository: str) -> tuple[str, ...]:
         """See the port."""

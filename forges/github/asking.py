@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from forges.github import reading, shapes
@@ -17,6 +17,8 @@ MOST_FILES = 3000
 """Files of a pull request that GitHub lists."""
 WRITERS = ("admin", "write")
 """GitHub's base roles that may write; `maintain` and roles of an organisation's own are told as one of these."""
+WINDOW = 600
+"""Seconds."""
 NOBODY = Permission(False, "none")
 _BELOW_PULL = re.compile(r"/pull/([0-9]{1,18})#")
 
@@ -108,8 +110,13 @@ def _by_login(client: Client, name: str, id: str, login: str) -> Permission | No
 
 
 def comments_since(client: Client, name: str, moment: str) -> tuple[CommentSeen, ...]:
-    """See the port. One that was edited before it was first seen is `edited`: nobody knows what stood there."""
-    since = quote(from_text(moment).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), safe="")
+    """See the port. One that was edited before it was first seen is `edited`: nobody knows what stood there.
+
+    GitHub is asked from the last full `WINDOW` on: the same question again has the same answer, which is free then.
+    """
+    begin = from_text(moment).astimezone(UTC).replace(microsecond=0)  # GitHub tells whole seconds
+    asked = datetime.fromtimestamp(begin.timestamp() // WINDOW * WINDOW, UTC)
+    since = quote(asked.strftime("%Y-%m-%dT%H:%M:%SZ"), safe="")
     found: dict[str, CommentSeen] = {}
     with described():
         for value in client.pages(name, f"/issues/comments?sort=updated&direction=asc&since={since}"):
@@ -117,7 +124,10 @@ def comments_since(client: Client, name: str, moment: str) -> tuple[CommentSeen,
             below = _BELOW_PULL.search(reading.url(said, "html_url"))
             if below is None:
                 continue
-            same = reading.moment(said, "created_at") == reading.moment(said, "updated_at")
+            changed = reading.moment(said, "updated_at")
+            if from_text(changed) < begin:
+                continue
+            same = reading.moment(said, "created_at") == changed
             seen = shapes.comment(said, int(below[1]), "created" if same else "edited")
             found[seen.id] = seen
     return tuple(found.values())

@@ -21,6 +21,8 @@ MOST_PAGES = 100
 KEPT_BYTES = 32 * 1024 * 1024
 """Of answers that are kept: a question whose answer did not change is free of the rate limit."""
 LARGEST_KEPT = 2 * 1024 * 1024
+OVERHEAD = 2048
+"""Bytes that Python itself takes for a kept answer, about."""
 AGAIN = 60.0
 _NEXT = re.compile(r'<([^<>]{1,4000})>\s*;[^,<]*\brel="?next"?')
 
@@ -36,6 +38,10 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({self._wire.api})"
+
+    def clock(self) -> float:
+        """Seconds since 1970."""
+        return self._wire.clock()
 
     def budget(self, repository: str) -> Budget | None:
         """What the identity that opens this repository has left."""
@@ -165,10 +171,16 @@ class Kept:
         """Keep an answer that has an ETag and is not too large."""
         with self._lock:
             old = self._answers.pop(question, None)
-            self._size -= len(old.body) if old else 0
+            self._size -= _weight(question, old) if old else 0
             if answer.status != 200 or not answer.headers.get("etag") or len(answer.body) > LARGEST_KEPT:
                 return
             self._answers[question] = answer
-            self._size += len(answer.body)
+            self._size += _weight(question, answer)
             while self._size > self._most:
-                self._size -= len(self._answers.popitem(last=False)[1].body)
+                self._size -= _weight(*self._answers.popitem(last=False))
+
+
+def _weight(question: tuple[str, str], answer: Answer) -> int:
+    """Bytes that an answer takes: of a short one the rest is most of it, and there are many questions with a short answer."""
+    said = sum(len(name) + len(value) for name, value in answer.headers.items())
+    return OVERHEAD + len(question[1]) + said + len(answer.body)

@@ -4,8 +4,12 @@ A repository's hook with a token, the App's own hook with an App: https://docs.g
 https://docs.github.com/rest/apps/webhooks. GitHub tries each delivery once, and knows of it for three days.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import islice
+from typing import Any
 
 from forges.github import reading
 from forges.github.client import Client, described
@@ -21,6 +25,8 @@ OF_APP = "app"
 """The id of an App's hook: it has only one."""
 MOST_DELIVERIES = 10_000
 """Deliveries that are looked at, newest first."""
+FRESH = 60.0
+"""Seconds for which a list of the App's deliveries is good. Who asks for what was lost asks from a while before the last time."""
 
 
 def ensure(client: Client, repository: str, url: str, secret: Secret, renew: bool) -> HookState:
@@ -103,43 +109,83 @@ def _same(there: Object, wanted: Object) -> bool:
     )
 
 
-def missed(client: Client, repository: str, hook: str, since: str) -> tuple[MissedDelivery, ...]:
-    """See the port. One try that got through is enough, whichever it was."""
+class AppDeliveries:
+    """What the App's hook was to deliver lately, for all of its repositories: they share one list, and the calls for it.
+
+    Safe between threads.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._asked_at = 0.0
+        self._begin: datetime | None = None
+        self._found: list[Object] = []
+
+    def since(self, begin: datetime) -> list[Object]:
+        """Deliveries since then, and maybe older ones, newest first. As they were at most `FRESH` seconds ago."""
+        with self._lock:
+            now = self._client.clock()
+            fresh = 0 <= now - self._asked_at < FRESH
+            if self._begin is None or self._begin > begin or not fresh:
+                # First of all, so that what comes meanwhile is not taken for known.
+                self._asked_at, self._begin = now, None
+                self._found = list(
+                    _since(self._client.pages("the App", "/app/hook/deliveries", app=True), begin)
+                )
+                self._begin = begin
+            return self._found
+
+    def forget(self) -> None:
+        """Something was delivered again: what is known of tries is old."""
+        with self._lock:
+            self._begin = None
+
+
+def _since(values: Iterable[Any], begin: datetime) -> Iterator[Object]:
+    """Of a list of deliveries, newest first, those since then, and not more than `MOST_DELIVERIES`."""
+    for value in islice(values, MOST_DELIVERIES):
+        said = reading.an_object(value, "a delivery")
+        if from_text(reading.moment(said, "delivered_at")) < begin:
+            return
+        yield said
+
+
+def missed(
+    client: Client, of_app: AppDeliveries, repository: str, hook: str, since: str
+) -> tuple[MissedDelivery, ...]:
+    """See the port."""
+    begin = from_text(since).replace(microsecond=0)  # GitHub tells whole seconds
+    if hook != OF_APP:
+        path = f"/hooks/{int(hook)}/deliveries"
+        with described(), _one(client, repository, hook):
+            return _not_through(_since(client.pages(repository, path), begin))
+    with described():
+        only = reading.identity(reading.an_object(client.get(repository, ""), "the repository"))
+        found = of_app.since(begin)
+        return _not_through(_since((one for one in found if str(one.get("repository_id")) == only), begin))
+
+
+def _not_through(said: Iterable[Object]) -> tuple[MissedDelivery, ...]:
+    """Deliveries of which no try got through, oldest first: one that did is enough, whichever it was."""
     through: set[str] = set()
     failed: dict[str, MissedDelivery] = {}
-    app = hook == OF_APP
-    only = _repository_id(client, repository) if app else ""
-    begin = from_text(since).replace(microsecond=0)  # GitHub tells whole seconds
-    path = "/app/hook/deliveries" if app else f"/hooks/{int(hook)}/deliveries"
-    with described(), nullcontext() if app else _one(client, repository, hook):
-        for count, value in enumerate(client.pages(repository, path, app=app)):
-            said = reading.an_object(value, "a delivery")
-            at, delivery = reading.moment(said, "delivered_at"), reading.free(said, "guid", 200)
-            if from_text(at) < begin or count >= MOST_DELIVERIES:
-                break
-            if only and str(said.get("repository_id")) != only:
-                continue
-            code = said.get("status_code")
-            if isinstance(code, int) and 200 <= code < 300:
-                through.add(delivery)
-            else:
-                failed[delivery] = MissedDelivery(
-                    reading.identity(said), delivery, reading.word(said, "event"), at
-                )
+    for one in said:
+        delivery, code = reading.free(one, "guid", 200), one.get("status_code")
+        if isinstance(code, int) and 200 <= code < 300:
+            through.add(delivery)
+        else:
+            at = reading.moment(one, "delivered_at")
+            failed[delivery] = MissedDelivery(reading.identity(one), delivery, reading.word(one, "event"), at)
     return tuple(
         sorted((one for one in failed.values() if one.delivery not in through), key=lambda one: one.at)
     )
 
 
-def _repository_id(client: Client, repository: str) -> str:
-    value = client.get(repository, "")
-    with described():
-        return reading.identity(reading.an_object(value, "the repository"))
-
-
-def redeliver(client: Client, repository: str, hook: str, one: MissedDelivery) -> None:
+def redeliver(client: Client, of_app: AppDeliveries, repository: str, hook: str, one: MissedDelivery) -> None:
     """See the port."""
     if hook == OF_APP:
         client.as_app("POST", f"/app/hook/deliveries/{int(one.id)}/attempts")
+        of_app.forget()
     else:
         client.send(repository, "POST", f"/hooks/{int(hook)}/deliveries/{int(one.id)}/attempts")

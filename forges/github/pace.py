@@ -52,8 +52,9 @@ class Pace:
                 if found is not None and found.remaining == 0:
                     self._until = min(found.reset, now + LONGEST)
                 return
-            self._until = now + after
-        raise _waiting(after)
+            self._until = max(self._until, now + after)  # of two answers at once the longer one holds
+            after = self._until - now
+        raise _waiting(min(after, LONGEST))
 
     def _pause(
         self, status: int, headers: Mapping[str, str], body: bytes, found: Budget | None, now: float

@@ -145,7 +145,7 @@ def say_deployment(
     digest = checks.digest([sha, *wanted])
     if known is not None and known.digest == digest:
         return known
-    said = known
+    said = known if known is not None and known.id else None
     if said is None:
         body = {
             "ref": _commit(sha),

@@ -77,13 +77,14 @@ class Wire:
         etag: str = "",
     ) -> Answer:
         """Ask for `path` (below the API's address, or a full address there). The answer is 2xx or 304; all else is raised."""
-        url, moved = self.here(path), False
+        url, moved, for_good = self.here(path), False, True
         for _ in range(MOST_HOPS + 1):
             pace.check(self.clock())
             answer = self._ask(method, url, login, body, etag)
             pace.heard(answer.status, answer.headers, answer.body, self.clock())
             if answer.status in _REDIRECTS:
-                url, moved = self.here(answer.headers.get("location", ""), url), answer.status in _PERMANENT
+                url = self.here(answer.headers.get("location", ""), url)
+                moved = for_good = for_good and answer.status in _PERMANENT
                 continue
             if 200 <= answer.status < 300 or answer.status == 304:
                 return replace(answer, url=url, moved=moved)

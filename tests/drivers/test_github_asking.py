@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from forges.github import hooks
 from forges.github.api import GitHubApi
 from forges.port import Account, HookState, MissedDelivery, Permission
 from schemas.errors import Gone, Stalled, Waiting
@@ -114,10 +115,10 @@ def test_a_login_cannot_lead_elsewhere(server: Scripted, api: GitHubApi) -> None
     assert server.paths == ["GET /repos/acme/models/collaborators/..%2F..%2Fx%3Fy%23z/permission"]
 
 
-def comment(id: int, where: str = "pull", edited: bool = False) -> dict[str, Any]:
+def comment(id: int, where: str = "pull", edited: bool = False, ago: float = 0) -> dict[str, Any]:
     return {
         "id": id, "body": "/retest", "user": {"id": 5, "login": "ann", "type": "User"},
-        "created_at": moment(NOW), "updated_at": moment(NOW + edited),
+        "created_at": moment(NOW - ago), "updated_at": moment(NOW - ago + edited),
         "html_url": f"https://github.test/acme/models/{where}/3#issuecomment-{id}",
     }  # fmt: skip
 
@@ -128,7 +129,19 @@ def test_comments_below_pull_requests_since_a_moment(server: Scripted, api: GitH
     assert [(one.id, one.number, one.action, one.author_id, one.text) for one in found] == [
         ("1", 3, "created", "5", "/retest"), ("3", 3, "edited", "5", "/retest"),
     ]  # fmt: skip
-    assert "since=2030-01-02T03%3A04%3A05Z" in server.paths[0]
+    assert "since=2030-01-02T03%3A00%3A00Z" in server.paths[0]
+
+
+def test_comments_are_asked_for_by_the_same_question_for_a_while(server: Scripted, api: GitHubApi) -> None:
+    begin = NOW // 600 * 600
+    old, new = comment(1, ago=NOW - begin - 10), comment(2, ago=NOW - begin - 70)
+    server.say(Say([old], headers={"ETag": '"a"'}), Say(status=304), Say([old, new], headers={"ETag": '"b"'}))
+    found = [
+        [one.id for one in api.comments_since(HERE, moment(begin + seconds))] for seconds in (10, 11, 12)
+    ]
+    assert found == [["1"], [], ["2"]]
+    assert len({one.path for one in server.asked}) == 1
+    assert [one.headers.get("if-none-match") for one in server.asked] == [None, '"a"', '"a"']
 
 
 def test_a_comment_is_written_once_and_then_replaced(server: Scripted, api: GitHubApi) -> None:
@@ -261,6 +274,31 @@ def test_an_apps_deliveries_are_those_of_the_repository(server: Scripted, app: G
     server.say(Say(status=202))
     app.redeliver(HERE, "app", MissedDelivery("1", "a", "push", ""))
     assert server.paths[-1] == "POST /app/hook/deliveries/1/attempts"
+
+
+def test_repositories_of_an_app_share_the_list_of_its_deliveries(server: Scripted, app: GitHubApi) -> None:
+    since = "2030-01-01T00:00:00.000000+00:00"
+    server.say(
+        installed(), minted(), Say(REPOSITORY), Say([delivery(1, "a", 500, repository_id=7)]), Say(REPOSITORY),
+    )  # fmt: skip
+    assert len(app.missed_deliveries(HERE, "app", since)) == 1
+    assert len(app.missed_deliveries(HERE, "app", "2030-02-01T00:00:00.000000+00:00")) == 1
+    assert sum("/app/hook/deliveries" in path for path in server.paths) == 1
+    server.say(Say(REPOSITORY), Say([]))
+    assert app.missed_deliveries(HERE, "app", "2029-01-01T00:00:00.000000+00:00") == (), "further back"
+    server.say(Say(status=202), Say(REPOSITORY), Say([delivery(2, "b", 500, repository_id=7)]))
+    app.redeliver(HERE, "app", MissedDelivery("1", "a", "push", ""))
+    assert [one.id for one in app.missed_deliveries(HERE, "app", since)] == ["2"]
+
+
+def test_of_very_many_deliveries_the_newest_are_looked_at(
+    server: Scripted, api: GitHubApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks, "MOST_DELIVERIES", 2)
+    following = {"Link": f'<{server.address}/repos/acme/models/hooks/4/deliveries?cursor=v1>; rel="next"'}
+    server.say(Say([delivery(2, "b", 500), delivery(1, "a", 500)], headers=following))
+    assert len(api.missed_deliveries(HERE, "4", "2030-01-01T00:00:00.000000+00:00")) == 2
+    assert len(server.asked) == 1
 
 
 def test_what_is_missing_is_said_in_words(server: Scripted, api: GitHubApi, app: GitHubApi) -> None:

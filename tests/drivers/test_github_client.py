@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from forges.github.api import GitHubApi, api_address, speak
-from forges.github.client import Kept
+from forges.github.client import OVERHEAD, Kept
 from forges.github.faults import fault, message
+from forges.github.pace import Pace
 from forges.github.wire import LARGEST, Answer
 from forges.port import Budget, ForgeApi
 from schemas.errors import Gone, LuotsiError, Refused, Stalled, Waiting
@@ -72,12 +73,14 @@ def test_an_answer_that_did_not_change_is_not_sent_again(server: Scripted, api: 
 
 
 def test_what_is_kept_is_bounded() -> None:
-    kept = Kept(most=10)
+    kept = Kept(most=3 * OVERHEAD)
     for name in "abc":
         kept.keep(("r", name), Answer(200, {"etag": name}, b"12345"))
     assert [kept.find(("r", name)) is not None for name in "abc"] == [False, True, True]
     kept.keep(("r", "b"), Answer(200, {}, b"1"))
     assert kept.find(("r", "b")) is None
+    kept.keep(("r", "d"), Answer(200, {"etag": "d"}, b"x" * (OVERHEAD // 2)))
+    assert kept.find(("r", "c")) is not None, "what went makes room"
 
 
 def test_all_pages_are_read(server: Scripted, api: ForgeApi) -> None:
@@ -133,6 +136,28 @@ def test_what_is_said_goes_along_a_redirect(server: Scripted, api: ForgeApi, sta
     )
     assert api.comment(HERE, 3, "hello") == "5"
     assert [(asked.method, asked.body) for asked in server.asked] == [("POST", {"body": "hello"})] * 2
+
+
+def test_a_way_that_is_for_now_somewhere_is_not_learnt(server: Scripted, api: ForgeApi) -> None:
+    server.say(
+        Say(status=302, headers={"Location": "/repositories/6/pulls"}),
+        Say(status=301, headers={"Location": "/repositories/7/pulls"}),
+        Say([]),
+    )
+    assert api.pulls(HERE) == ()
+    assert api.new_name(HERE) is None
+    assert len(server.asked) == 3
+
+
+def test_of_two_limits_that_are_told_at_once_the_longer_one_holds() -> None:
+    pace = Pace()
+    for after in ("300", "5"):
+        with pytest.raises(Waiting) as told:
+            pace.heard(429, {"retry-after": after}, b"", NOW)
+        assert told.value.after == 300
+    with pytest.raises(Waiting):
+        pace.check(NOW + 100)
+    pace.check(NOW + 301)
 
 
 def test_a_circle_of_redirects_ends(server: Scripted, api: ForgeApi) -> None:
