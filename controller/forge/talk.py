@@ -5,10 +5,12 @@ The ledger lies between this and the turns: deliveries wait in the inbox, words 
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from controller import isolate
 from controller.forge import comments as pull_comments
 from controller.forge import hearing, polling, telling
 from controller.ports import Ports
@@ -30,10 +32,15 @@ def speak(ports: Ports) -> int:
     """Say what waits, and what a forge shows otherwise than it was told; how many words arrived."""
     if not ports.forges:
         return 0
-    pull_comments.remind(ports)
-    telling.repair(ports)
-    telling.refresh(ports)
-    return telling.tell(ports)
+    told: list[int] = []
+
+    def tell(ports: Ports) -> int:
+        told.append(telling.tell(ports))
+        return told[-1]
+
+    steps = (pull_comments.remind, telling.repair, telling.refresh, tell)
+    isolate.every(partial(step, ports) for step in steps)
+    return sum(told)
 
 
 def _ask_at_once(ports: Ports) -> None:
@@ -80,12 +87,20 @@ class Talk:
         if self._thread.is_alive():
             self._thread.join(seconds)
 
+    def _hinted(self, step: Callable[[Ports], set[str]], ports: Ports) -> int:
+        names = step(ports)
+        for name in names:
+            self._on_hint(name)
+        return len(names)
+
     def _run(self) -> None:
         while not self._ended.is_set():
             try:
-                for name in listen(self._ports):
-                    self._on_hint(name)
-                speak(self._ports)
+                ports = self._ports
+                hints = (hearing.hear, polling.ask) if ports.forges else ()
+                isolate.every(
+                    (*(partial(self._hinted, step, ports) for step in hints), partial(speak, ports))
+                )
             except (LuotsiError, SQLAlchemyError) as error:
                 log.error("the forges could not be talked to", reason=str(error))
             except Exception:  # a thread that ends silently would leave every check as it stands

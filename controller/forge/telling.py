@@ -8,6 +8,7 @@ anything is said again, since it may have heard. Every call is one of a budget t
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast, get_args
 
@@ -18,7 +19,7 @@ from controller.checks import text as check_text
 from controller.forge import comments as pull_comments
 from controller.ports import Ports
 from controller.watching import watched
-from forges.port import Check, CheckShown, DeploymentShown, ForgeApi, Said
+from forges.port import Budget, Check, CheckShown, DeploymentShown, ForgeApi, Said
 from ledger import outbox, replies, shown_deployments
 from ledger.repositories import RepositoryRow
 from schemas import codec
@@ -36,13 +37,15 @@ AT_ONCE = 20
 """Words of one repository in a round, and a third of all: what is heard meanwhile waits no longer than these take."""
 SPARE = 0.1
 """Share of the calls of an hour that is kept for final words."""
+HALF = 0.5
+"""Share of them from which on what the forge shows is compared with what it was told."""
 ON_THE_WAY: tuple[DeploymentShown, ...] = ("queued", "in_progress")
 """States of a deployment that another follows."""
 
 
 def tell(ports: Ports) -> int:
     """Say what waits, as far as the forges take it; how many words arrived."""
-    return _statuses(ports) + _replies(ports) + _deployments(ports)
+    return isolate.every(partial(say, ports) for say in (_statuses, _replies, _deployments))
 
 
 def _statuses(ports: Ports) -> int:
@@ -162,11 +165,16 @@ def _must_wait(api: ForgeApi, slug: str, row: Any, known: Said | None, now: date
 def _spent(api: ForgeApi, slug: str, now: datetime) -> datetime | None:
     """Until when the calls that are left are for final words alone; None: there are enough."""
     budget = api.budget(slug)
-    if budget is None or budget.remaining >= budget.limit * SPARE:
+    if budget is None or _share(budget, now) >= SPARE:
         return None
     seconds = budget.reset - now.timestamp()
     # Whatever a forge says of its clock, a word waits an hour at most.
-    return now + max(PACE, timedelta(seconds=seconds if 0 < seconds < HOUR else 0))
+    return now + max(PACE, timedelta(seconds=seconds if seconds < HOUR else 0))
+
+
+def _share(budget: Budget, now: datetime) -> float:
+    """The share of the hour's calls that is left: all, where another hour has begun since anybody was asked."""
+    return 1.0 if budget.reset <= now.timestamp() else budget.remaining / max(budget.limit, 1)
 
 
 def _known(said: Any) -> Said | None:
@@ -275,7 +283,7 @@ def _repair(ports: Ports, repository: RepositoryRow, words: Sequence[Any]) -> bo
     """Compare the words of one commit."""
     api, slug = ports.forges[repository.forge], repository.slug or ""
     budget = api.budget(slug)
-    if budget is not None and budget.remaining < budget.limit / 2:
+    if budget is not None and _share(budget, ports.clock()) < HALF:
         return False
     shown: Sequence[CheckShown] | None = None
     try:
