@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, literal, select
+from sqlalchemy import Connection, Select, func, literal, select, tuple_
 
 from ledger import pages
 from ledger.pages import Page
@@ -118,6 +118,10 @@ class TagLine:
     reason: str | None
     first_seen: datetime
     vanished_at: datetime | None
+
+
+_WATCHED = 500
+"""Repositories at whose newest commits is looked at once."""
 
 
 def all_repositories(
@@ -238,15 +242,9 @@ def verdicts_of(connection: Connection, repository_id: str, sha: str) -> tuple[V
 
 def refused_configs(connection: Connection, size: int = 20) -> tuple[RefusedConfig, ...]:
     """Verdicts of failure or error on the newest commits of watched repositories and on the heads of default branches."""
-    mine = commits.alias()
-    dated = func.coalesce(mine.c.committed_at, mine.c.seen_at)
-    newest = select(mine.c.sha).where(mine.c.repository_id == repositories.c.id)
-    newest = newest.order_by(mine.c.seen_at.desc(), dated.desc(), mine.c.sha.desc()).limit(1)
-    head = select(ref_observations.c.sha).where(
-        ref_observations.c.repository_id == repositories.c.id,
-        ref_observations.c.ref == literal("refs/heads/").concat(repositories.c.default_branch),
-    )
-    head = head.order_by(ref_observations.c.sequence.desc()).limit(1)
+    tips = {(row.id, sha) for row in connection.execute(_tips()) for sha in (row.newest, row.head) if sha}
+    if not tips:
+        return ()
     statement = (
         select(
             repositories.c.name.label("repository"),
@@ -261,13 +259,38 @@ def refused_configs(connection: Connection, size: int = 20) -> tuple[RefusedConf
         .join(verdicts, verdicts.c.project_id == projects.c.id)
         .join(commits, (commits.c.repository_id == repositories.c.id) & (commits.c.sha == verdicts.c.sha))
         .where(
-            repositories.c.removed_at.is_(None),
-            verdicts.c.sha.in_((newest.scalar_subquery(), head.scalar_subquery())),
+            repositories.c.id.in_({id for id, _ in tips}),
+            verdicts.c.sha.in_({sha for _, sha in tips}),
+            tuple_(repositories.c.id, verdicts.c.sha).in_(
+                tips
+            ),  # the same commit may be an old one elsewhere
             verdicts.c.state.in_(("failure", "error")),
         )
         .order_by(repositories.c.name, projects.c.root, verdicts.c.judged_at.desc())
     )
     return pages.rows(connection, statement.limit(size), RefusedConfig)
+
+
+def _tips() -> Select[Any]:
+    """(id, newest, head) of watched repositories: the commit seen last, and the default branch's."""
+    dated = func.coalesce(commits.c.committed_at, commits.c.seen_at)
+    newest = select(commits.c.sha).where(commits.c.repository_id == repositories.c.id)
+    newest = newest.order_by(commits.c.seen_at.desc(), dated.desc(), commits.c.sha.desc()).limit(1)
+    head = select(ref_observations.c.sha).where(
+        ref_observations.c.repository_id == repositories.c.id,
+        ref_observations.c.ref == literal("refs/heads/").concat(repositories.c.default_branch),
+    )
+    head = head.order_by(ref_observations.c.sequence.desc()).limit(1)
+    return (
+        select(
+            repositories.c.id,
+            newest.scalar_subquery().label("newest"),
+            head.scalar_subquery().label("head"),
+        )
+        .where(repositories.c.removed_at.is_(None))
+        .order_by(repositories.c.name)
+        .limit(_WATCHED)
+    )
 
 
 def message(connection: Connection, repository_id: str, sha: str) -> str:

@@ -13,6 +13,7 @@ from ledger import (
     pages_git,
     pages_names,
     pages_pipelines,
+    pages_registry,
     pages_work,
 )
 from schemas.errors import Refused
@@ -136,6 +137,7 @@ def test_no_page_counts_skips_or_scans(house: House) -> None:
 
 def test_names_numbers_and_approvals_are_looked_up_in_indexes(house: House) -> None:
     """What home asks every few seconds, and what search asks, does not read whole tables that grow for ever."""
+    house.rows.commit(house.rows.repository())
     asked: list[tuple[str, Any]] = []
     with house.parts.ledger.read() as connection:
         event.listen(
@@ -156,6 +158,8 @@ def test_names_numbers_and_approvals_are_looked_up_in_indexes(house: House) -> N
         pages_names.branches_named(connection, "main")
         pages_names.tags_named(connection, "v1")
         pages_names.wrote(connection, "Aino")
+        pages_git.refused_configs(connection)
+        pages_registry.current(connection)
         pages_work.latest_executions(connection, "p", step="train")
         pages_git.latest_commits(connection, author="Aino")
         grow = (
@@ -164,6 +168,8 @@ def test_names_numbers_and_approvals_are_looked_up_in_indexes(house: House) -> N
             "executions",
             "tasks",
             "commits",
+            "verdicts",
+            "promotions",
             "ref_observations",
             "tag_observations",
             "dataset_versions",
