@@ -8,7 +8,7 @@ Notes are never mirrored: `refs/notes/luotsi` belongs to `notes.py`.
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -80,15 +80,15 @@ class Mirror:
             if wanted == held:
                 return True
             moved = {ref: sha for ref, sha in held.items() if wanted.get(ref) != sha}
-            self._keep(moved.values())
+            kept = self._keep(moved.values())
             # First, since a branch `a` has to go before there can be a branch `a/b`.
-            self._drop(ref for ref in moved if ref not in wanted)
+            self._drop(moved.keys() - wanted.keys())
             connection.fetch(
                 [f"+{prefix}*:{prefix}*" for prefix in map(bytes.decode, listing.MIRRORED)],
                 callbacks=callbacks,
                 proxy=True,
             )
-            self._forget({sha: wanted[ref] for ref, sha in moved.items() if ref in wanted})
+            self._forget(kept, {sha: wanted[ref] for ref, sha in moved.items() if ref in wanted})
             if len(moved) > _MANY or len(wanted) > len(moved) + _MANY:
                 repository.compress_references()
         return True
@@ -120,22 +120,20 @@ class Mirror:
                 if old is None or str(old.target) != sha:
                     moves[f"+{name}:{place}"] = (Sha(str(old.target)) if old is not None else None, sha)
             forced = {old: sha for old, sha in moves.values() if old is not None}
-            self._keep(forced)
+            kept = self._keep(forced)
             if moves:
                 connection.fetch(list(moves), callbacks=callbacks, proxy=True)
-            self._forget(forced)
+            self._forget(kept, forced)
         if missing := [ref for ref in wanted if ref not in there]:
             raise Gone(f"{addresses.shown(self.address)} has no {', '.join(missing)}")
 
     def refs(self) -> dict[RefName, Sha]:
         """The mirror's branches and tags, spelled as `look` spells them."""
-        repository = self.repository()
-        found = {}
-        for raw in repository.raw_listall_references():
-            if raw.startswith(listing.MIRRORED):
-                target = repository.references[raw.decode(errors="surrogateescape")].target
-                found[listing.spelled(raw)] = Sha(str(target))
-        return found
+        return {
+            listing.spelled(ref.raw_name): Sha(str(ref.target))
+            for ref in self.repository().references.iterator()
+            if ref.raw_name.startswith(listing.MIRRORED)
+        }
 
     def has(self, sha: Sha) -> bool:
         """Whether the mirror holds this commit."""
@@ -264,24 +262,24 @@ class Mirror:
         self._seen = listing.of(found, default)
         return self._seen
 
-    def _keep(self, shas: Iterable[Sha]) -> None:
-        repository = self.repository()
-        for sha in shas:
-            repository.references.create(_SEEN + sha, pygit2.Oid(hex=sha), force=True)
+    # pygit2 never lets go of a text by which a ref is looked up: refs are taken from its iterator, or kept from their making.
 
-    def _drop(self, refs: Iterable[RefName]) -> None:
-        repository = self.repository()
-        spelled = {listing.spelled(raw): raw for raw in repository.raw_listall_references()}
-        for ref in refs:
-            repository.references[spelled[ref].decode(errors="surrogateescape")].delete()
+    def _keep(self, shas: Iterable[Sha]) -> dict[Sha, pygit2.Reference]:
+        create = self.repository().references.create
+        return {sha: create(_SEEN + sha, pygit2.Oid(hex=sha), force=True) for sha in shas}
 
-    def _forget(self, moved: dict[Sha, Sha]) -> None:
+    def _drop(self, refs: Collection[RefName]) -> None:
+        for ref in list(self.repository().references.iterator()) if refs else ():
+            if listing.spelled(ref.raw_name) in refs:
+                ref.delete()
+
+    def _forget(self, kept: Mapping[Sha, pygit2.Reference], moved: Mapping[Sha, Sha]) -> None:
         """Take back the refs of commits that their branch's new head still leads to: most pushes move forward."""
         repository = self.repository()
         for old, new in moved.items():
             both = _is_commit(repository, old) and _is_commit(repository, new)
             if both and repository.descendant_of(pygit2.Oid(hex=new), pygit2.Oid(hex=old)):
-                repository.references.delete(_SEEN + old)
+                kept[old].delete()
 
 
 def _open(path: Path) -> pygit2.Repository:

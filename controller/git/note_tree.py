@@ -4,6 +4,7 @@ git itself splits ids into `ab/cdef...`, `ab/cd/ef...` and so on as notes grow, 
 what is written goes to `ab/cdef...`, which serves up to about a million notes, and replaces the commit's other spellings.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def put(repository: pygit2.Repository, tree: pygit2.Tree | None, notes: Mapping[
     top = _without(repository, tree, list(notes))
     folders: dict[str, list[Sha]] = {}
     for sha in notes:
-        folders.setdefault(sha[:2], []).append(sha)
+        folders.setdefault(sys.intern(sha[:2]), []).append(sha)  # pygit2 never lets go of it
     for name, inside in folders.items():
         old = top.get(name)
         within = repository.TreeBuilder(old.id) if isinstance(old, pygit2.Tree) else repository.TreeBuilder()
@@ -77,15 +78,24 @@ def _target(repository: pygit2.Repository, ref: str) -> object:
     return None if found is None else found.target
 
 
+def _entry(tree: pygit2.Tree, name: str) -> pygit2.Object | None:
+    """By its path: pygit2 never lets go of a text by which a tree is asked."""
+    try:
+        return tree[Path(name)]  # type: ignore[index]  # takes any path, which its stubs do not say
+    except KeyError:
+        return None
+
+
 def _folder(tree: pygit2.Tree, name: str) -> pygit2.Tree | None:
-    found = tree[name] if name in tree else None  # noqa: SIM401 - a pygit2 Tree has no get
+    found = _entry(tree, name)
     return found if isinstance(found, pygit2.Tree) else None
 
 
 def _blobs(tree: pygit2.Tree, rest: str) -> Iterator[pygit2.Oid]:
     for _ in range(_DEPTH):
-        if rest in tree and isinstance(tree[rest], pygit2.Blob):
-            yield tree[rest].id
+        found = _entry(tree, rest)
+        if isinstance(found, pygit2.Blob):
+            yield found.id
         deeper = _folder(tree, rest[:2])
         if deeper is None:
             return
@@ -101,8 +111,8 @@ def _without(
     builder = repository.TreeBuilder(tree)
     folders: dict[str, list[str]] = {}
     for name in names:
-        if name in tree:
-            builder.remove(name)
+        if _entry(tree, name) is not None:
+            builder.remove(sys.intern(name))
         folders.setdefault(name[:2], []).append(name[2:])
     for folder, rest in folders.items() if depth < _DEPTH else ():
         deeper = _folder(tree, folder)

@@ -1,7 +1,9 @@
 """The mirror's branches and tags follow the repository's, and lose nothing that was once seen."""
 
+import gc
 import os
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -223,3 +225,30 @@ def test_a_new_mirror_is_what_git_calls_a_bare_repository_and_one_half_made_is_f
     here = GitRepository(path, bare=True)
     assert here.git("rev-parse", "--is-bare-repository", "HEAD").split() == ["true", head]
     assert "error" not in here.git("fsck", "--strict")
+
+
+def test_what_a_mirror_was_asked_is_not_kept_in_memory(work: GitRepository, tmp_path: Path) -> None:
+    """pygit2 holds on to texts by which it looks up; a controller asks for every ref, again and again."""
+    lines = "".join(f"create refs/heads/b{number} {work.commit()}\n" for number in range(3))
+    work.git("update-ref", "--stdin", stdin=lines.encode())
+    mirror = Mirror(tmp_path / "mirror.git", str(work.path))
+
+    def use() -> None:
+        work.commit()
+        work.git("update-ref", "-d", "refs/heads/gone")
+        mirror.fetch()
+        work.git("update-ref", "refs/heads/gone", "HEAD")
+        mirror.fetch()
+        for _ in range(50):
+            mirror.refs()
+
+    use()
+    tracemalloc.start()
+    try:
+        use()
+        gc.collect()
+        here = tracemalloc.Filter(inclusive=True, filename_pattern="*/controller/git/*")
+        held = tracemalloc.take_snapshot().filter_traces([here]).traces
+    finally:
+        tracemalloc.stop()
+    assert len(held) < 60, sorted(str(trace.traceback) for trace in held)
