@@ -1,6 +1,7 @@
 """GitHub's published description says what is wrong with a request, and with an answer."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,16 @@ def test_strictness_leaves_free_objects_free_and_looks_into_unions() -> None:
         "anyOf": [{"properties": {"a": {}}}],
         "unevaluatedProperties": False,
     }
+
+
+def test_every_call_that_the_documentation_lists_is_githubs(description: Description) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "github.md").read_text(encoding="utf-8")
+    listed = re.findall(
+        r"`(GET|POST|PATCH|DELETE) (\S+)`", page.partition("## Every call")[2].partition("\n## ")[0]
+    )
+    assert len(listed) > 30
+    for method, path in listed:
+        asked = re.sub(r"{\w+}", "7", path.replace("...", "/repos/a/b"))
+        found = description.find(method, asked)
+        assert found is not None, (method, path)
+        assert found[0].path == path.replace("...", "/repos/{owner}/{repo}")
