@@ -119,10 +119,15 @@ def _at_forge(opened: Installation, watched: Watched, wish: Wish) -> Done:
     api = wiring.open_forges(opened)[watched.forge]
     shown = forge_side.ask(api, watched)
     here = replace(watched, slug=shown.seen.name)
+    row = forge_side.known(opened).get(addresses.spelling(watched.address))
     made = forge_side.make_hook(opened, api, here, wish.renew)
     url = forge_side.hook_url(opened, watched.forge)
     words = [f"The hook of {here.slug} at {watched.forge} {_STATES[made.did]}; deliveries come to {url}."]
     words += [*adding.renamed(watched.slug, here.slug, watched.forge), *shown.missing]
+    if made.did == "created" and row is not None and row.forge == watched.forge and row.hook:
+        words.append(
+            f"The one that was made before, {row.hook}, calls another address if it is still there: delete it."
+        )
     try:
         adding.record(opened, watched, shown, made.id)
     except LuotsiError as error:

@@ -97,3 +97,18 @@ def test_how_to_make_the_hook_by_hand_is_printed_and_changes_nothing(
     assert f"secret: in {secret}" in done["words"]
     assert secret.read_text().strip() not in " ".join(done["words"])
     assert github.repo.hooks == {}
+
+
+def test_another_address_of_the_web_side_gets_a_hook_and_the_old_one_is_named(
+    github: House, settings: Path, run: Run
+) -> None:
+    run("add", address(github))
+    [old] = github.repo.hooks
+    assert "was made before" not in run("hook", "models")
+    settings.write_text(settings.read_text().replace(":1023", ":1022"))
+    done = run("hook", "models", "--json")
+    assert done["did"] == "created"
+    assert f"The one that was made before, {old}, calls another address" in done["words"][-1]
+    assert "was made before" not in run("hook", "models")
+    assert run("remove", "models", "--json")["hook"] == "deleted"
+    assert list(github.repo.hooks) == [old]
