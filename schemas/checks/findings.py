@@ -69,7 +69,7 @@ class Findings:
 
         `faults`: the parts that are wrong or missing, if not the one at `path`.
         """
-        if path[:3] in self._unread:
+        if self._hidden(path):
             return
         for fault in [path] if faults is None else faults:
             self.blame(fault)
@@ -81,7 +81,7 @@ class Findings:
 
     def warning(self, path: Path, message: str, hint: str = "", *, key: bool = False) -> None:
         """Something that runs, and surely not as meant."""
-        if path[:3] in self._unread:
+        if self._hidden(path):
             return
         path = self._written(path)
         self.add("warning", self.marks.key(path) if key else self.marks.value(path), message, hint)
@@ -129,6 +129,10 @@ class Findings:
     def inside(self, path: Path, offset: int) -> Place:
         """The character number `offset` (from 0) of the text at `path`."""
         return self.marks.inside(self._written(path), offset)
+
+    def _hidden(self, path: Path) -> bool:
+        """Whether a stand-in would be spoken of, or a list as a whole of which only some elements are read."""
+        return path[:3] in self._unread or path in self._positions
 
     def _written(self, path: Path) -> Path:
         """The path as the file has it: behind a list's element that was left out, all others have moved."""

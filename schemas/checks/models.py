@@ -138,10 +138,14 @@ def _check_maker(item: Item, source: ModelSource, items: Items, findings: Findin
             for trigger in items.of("trigger")
         )
     ):
-        message = f"no trigger makes the model `{clip(item.name, 60)}`"
+        message = f"no trigger makes {_called(item)}"
         findings.warning(
             path, message, "A tag on a commit without a run would wait for one for ever.", key=True
         )
+
+
+def _called(item: Item) -> str:
+    return f"the model `{clip(item.name, 60)}`" if item.name else "the model"
 
 
 def _made(source: ModelSource) -> tuple[str, str | None]:
@@ -187,7 +191,7 @@ def _check_served(item: Item, items: Items, findings: Findings) -> None:
             if known
             else "Name an `endpoint`; this file has none yet."
         )
-        message = f"nothing can serve the stages of `{clip(item.name, 60)}`: it names no endpoint"
+        message = f"nothing can serve the stages of {_called(item)}: it names no endpoint"
         findings.warning((*item.path, "stages"), message, hint, key=True)
 
 

@@ -218,7 +218,7 @@ def test_a_model_that_no_trigger_makes_is_a_warning() -> None:
 
 def test_stages_that_nothing_can_serve_are_a_warning() -> None:
     item = "- model: {name: m, from: {step: train, output: o}, §stages: {prod: }}\n"
-    expect_one(item, "nothing can serve the stages of `m`", "`endpoint: predict`", "warning")
+    expect_one(item, "nothing can serve the stages of the model `m`", "`endpoint: predict`", "warning")
     assert good(item.replace("§", "").replace("stages: {prod: }", "stages: {}")).stages == {}
 
 

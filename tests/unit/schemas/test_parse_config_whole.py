@@ -92,6 +92,7 @@ ALONE = [
     DEPLOYED + PIPE.replace("type: execution, step: train}", "type: §odd, step: train}", 1) + "    edges: [[a.output.x, d.file.serve.m]]\n    parameters: [{name: q, targets: [a.parameter.lr]}]\n",
     DEPLOYED + PIPE.replace("name: a, type", "name: §1, type", 1) + "    edges: [[a.output.x, d.file.serve.m]]\n    parameters: [{name: q, targets: [a.parameter.lr]}]\n",
     DEPLOYED + PIPE + "    edges: [§[a.output.x]]\n",
+    "- step: {name: s, image: i, command: ['', §[x]]}\n",
     "- deployment: {name: d, defaults: §x}\n",
     STEP.replace(", default: x", "") + "- trigger: {name: t, when: {push: }, run: {step: train, parameters: §[a]}}\n",
     STEP.replace(", default: x", "") + "- trigger: {name: t, when: {push: }, run: {step: train, §parameter: {lr: 1}}}\n",
@@ -131,6 +132,12 @@ def test_a_misspelled_key_beside_hides_nothing(text: str) -> None:
     said = [problem.message for problem in parse_config(alone.encode()).problems]
     found = [problem.message for problem in parse_config(beside.encode()).problems]
     assert sorted(found) == sorted(["unknown key `zzz`", *said])
+
+
+def test_a_model_without_a_name_is_spoken_of_without_one() -> None:
+    text = STEP + "- model: {name: 1, from: {step: train, output: x}}\n"
+    said = [problem.message for problem in parse_config(text.encode()).problems]
+    assert said == ["`name` must be text, not a number", "no trigger makes the model"]
 
 
 def test_what_is_half_read_is_not_used() -> None:
