@@ -4,9 +4,18 @@ from shlex import quote
 
 from ledger.pages_tags import OpenTag
 from schemas.values import short
+from schemas.words import sentence
 
 STANDS = {"refused": "was refused", "failed": "failed to serve", "waiting": "waits"}
 """State -> the words behind the tag's name."""
+
+
+def why(tag: OpenTag) -> str:
+    """The reason as sentences behind the tag's name and how it stands, neither of them said twice."""
+    text = tag.reason.removeprefix(f"{tag.name} waits: ")
+    if text.startswith(f"{tag.name} "):
+        text = "it" + text.removeprefix(tag.name)
+    return sentence(text)
 
 
 def advice(tag: OpenTag) -> str:

@@ -123,5 +123,6 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "code": code,
     "commands": commands,
     "advice": tags.advice,
+    "tag_why": tags.why,
     "stands": tags.STANDS.__getitem__,
 }

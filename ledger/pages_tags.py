@@ -144,7 +144,7 @@ def _subject(name: str) -> str:
 
 
 def _open(row: _Seen, state: Literal["refused", "waiting"]) -> OpenTag:
-    reason = row.reason or "It is judged in the next turn."
+    reason = row.reason or "it is judged in the next turn"
     return _named(OpenTag(row.repository, row.name, row.target, row.tagger, state, reason, row.first_seen))
 
 

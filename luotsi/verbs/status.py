@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import select
 
-from dashboard.tags import STANDS, advice
+from dashboard.tags import STANDS, advice, why
 from ledger import pages_git, pages_tags
 from ledger.in_use import held as held_by_controller
 from ledger.pages_git import RefusedConfig
@@ -80,7 +80,7 @@ def _say_what_to_mend(
         words = f"{place} at {short(each.sha)} on {branch(each.ref)}: {sentence(each.summary)}"
         console.print(escape(f"{words} See {_page(address, each.repository, each.sha)}"), soft_wrap=True)
     for tag in tags:
-        words = f"{tag.repository}: {tag.name} {STANDS[tag.state]}: {' '.join(filter(None, (sentence(tag.reason), advice(tag))))}"
+        words = f"{tag.repository}: {tag.name} {STANDS[tag.state]}: {' '.join(filter(None, (why(tag), advice(tag))))}"
         console.print(escape(f"{words} See {_page(address, tag.repository, tag.sha)}"), soft_wrap=True)
 
 

@@ -93,7 +93,7 @@ def test_a_commit_shows_snapshot_tags_and_promotions(filled: FilledHouse) -> Non
     words = said(filled.get(f"/r/wine/commit/{filled.sample.sha}"))
     assert "48.2 kB, 17 files" in words
     assert "wine@v0.1.0" in words
-    assert "wine#prod was refused wine#prod is a lightweight tag" in words
+    assert "wine#prod was refused: it is a lightweight tag" in words
     assert "wine v0.2.0 serves prod" in words
 
 

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from dashboard.tags import why
 from ledger import pages_tags
+from ledger.pages_tags import OpenTag
 from tests.builders.dashboard_house import House
-from tests.builders.ledger_rows import Repository
+from tests.builders.ledger_rows import NOW, Repository
 from tests.builders.page_facts import read
 
 
@@ -45,18 +47,18 @@ def version(house: House, wine: Repository, sha: str, **values: Any) -> str:
             "refused",
             "wine#prod#1 is a lightweight tag.",
             (
-                "failure wine#prod#1 was refused wine#prod#1 is a lightweight tag. Once it is settled, "
+                "failure wine#prod#1 was refused: it is a lightweight tag. Once it is settled, "
                 "git push --delete origin 'refs/tags/wine#prod#1' ends this line."
             ),
         ),
-        ("waiting", "its commit is on no protected branch", "queued wine#prod#1 waits its commit is on no"),
-        ("accepted", "there is no cluster eu", "waits there is no cluster eu. wine · "),
+        ("waiting", "its commit is on no protected branch", "queued wine#prod#1 waits: its commit is on no"),
+        ("accepted", "there is no cluster eu", "waits: there is no cluster eu. wine · "),
         (
             "accepted",
             "assign wine: waits until a version is registered there",
             "registered there. git tag -a wine@v1.0.0",
         ),
-        (None, None, "queued wine#prod#1 waits It is judged in the next turn."),
+        (None, None, "queued wine#prod#1 waits: it is judged in the next turn."),
     ],
 )
 def test_a_tag_without_effect_is_said_with_its_reason(
@@ -80,7 +82,7 @@ def test_a_promotion_that_failed_is_said_until_a_later_tag_speaks(
     )  # fmt: skip
     words = said(house.get(place))
     assert (
-        "failure wine#prod#1 failed to serve the smoke request was answered with 500. "
+        "failure wine#prod#1 failed to serve: the smoke request was answered with 500. "
         "Mend what the reason names, then luotsi promote wine prod tries again." in words
     )
     house.rows.tag(wine, "wine#prod!#2", sha)
@@ -138,3 +140,16 @@ def test_a_config_that_does_not_hold_now_is_said_on_the_first_page(house: House,
     assert "wine valohai.yaml has 1 problems; the first is on line 7" in said(page)
     assert f'href="/r/wine/commit/{broken}"' in page
     assert old not in page
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("wine#prod waits: its commit is on no branch.", "its commit is on no branch."),
+        ("wine#prod was moved from a to b.", "it was moved from a to b."),
+        ("wine#production is another name", "wine#production is another name."),
+        ("is it?", "is it?"),
+    ],
+)
+def test_the_reason_says_neither_the_name_nor_the_state_again(reason: str, words: str) -> None:
+    assert why(OpenTag("wine", "wine#prod", "a" * 40, "", "waiting", reason, NOW)) == words

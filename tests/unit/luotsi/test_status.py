@@ -57,7 +57,7 @@ def test_a_tag_that_waits_and_one_that_was_refused_say_why(
         (line for line in status(tmp_path, capsys).splitlines() if "See https" in line),
         key=lambda line: "waits" in line,
     )
-    assert "churn#prod#1 was refused: churn#prod#1 is a lightweight tag, and only annotated ones" in refused
+    assert "churn#prod#1 was refused: it is a lightweight tag, and only annotated ones" in refused
     assert "git push --delete origin 'refs/tags/churn#prod#1'" in refused
     assert (
         "churn#nowhere#2 waits: the model churn has no stage nowhere. Add it under `stages`. See" in waiting
