@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Select, and_, delete, func, insert, select, update
 
+from ledger.pieces import pieces
 from ledger.tables import (
     baseline_tips,
     commits,
@@ -161,21 +162,16 @@ def see(connection: Connection, repository_id: str, fresh: Sequence[SeenCommit],
 def seen(connection: Connection, repository_id: str, shas: Sequence[str]) -> set[str]:
     """Which of these commits are recorded already."""
     found: set[str] = set()
-    for start in range(0, len(shas), 500):
-        rows = connection.execute(
-            select(commits.c.sha).where(
-                commits.c.repository_id == repository_id, commits.c.sha.in_(list(shas[start : start + 500]))
-            )
-        )
-        found.update(row.sha for row in rows)
+    for some in pieces(shas):
+        mine = (commits.c.repository_id == repository_id, commits.c.sha.in_(some))
+        found.update(connection.scalars(select(commits.c.sha).where(*mine)))
     return found
 
 
 def vanished(connection: Connection, repository_id: str, shas: Sequence[str]) -> set[str]:
     """Which of these commits have the one verdict that is not for ever: that they could not be had."""
     found: set[str] = set()
-    for start in range(0, len(shas), 500):
-        some = list(shas[start : start + 500])
+    for some in pieces(shas):
         found |= set(connection.scalars(_vanished(repository_id).where(verdicts.c.sha.in_(some))))
     return found
 
@@ -313,29 +309,27 @@ def observe_tags(connection: Connection, repository_id: str, tags: Sequence[Seen
         )
     ).all()
     known = {(row.name, row.tag_object): row for row in rows}
-    present = {(tag.name, tag.tag_object) for tag in tags}
-    changes = 0
-    for tag in tags:
-        row = known.get((tag.name, tag.tag_object))
-        if row is None:
-            changes += 1
-            connection.execute(
-                insert(table).values(
-                    repository_id=repository_id,
-                    name=tag.name,
-                    tag_object=tag.tag_object,
-                    target=tag.target,
-                    annotated=tag.annotated,
-                    tagged_at=tag.tagged_at,
-                    tagger=tag.tagger,
-                    message=tag.message,
-                    first_seen=now,
-                )
-            )
-        elif row.vanished_at is not None:
-            changes += 1
-            connection.execute(update(table).where(table.c.id == row.id).values(vanished_at=None))
+    present = {(tag.name, tag.tag_object): tag for tag in tags}
+    new = [
+        {
+            "repository_id": repository_id,
+            "name": tag.name,
+            "tag_object": tag.tag_object,
+            "target": tag.target,
+            "annotated": tag.annotated,
+            "tagged_at": tag.tagged_at,
+            "tagger": tag.tagger,
+            "message": tag.message,
+            "first_seen": now,
+        }
+        for key, tag in present.items()
+        if key not in known
+    ]
+    if new:
+        connection.execute(insert(table), new)
+    back = [row.id for key, row in known.items() if key in present and row.vanished_at is not None]
     gone = [row.id for key, row in known.items() if key not in present and row.vanished_at is None]
-    if gone:
-        connection.execute(update(table).where(table.c.id.in_(gone)).values(vanished_at=now))
-    return changes + len(gone)
+    for ids, vanished_at in ((back, None), (gone, now)):
+        for some in pieces(ids):
+            connection.execute(update(table).where(table.c.id.in_(some)).values(vanished_at=vanished_at))
+    return len(new) + len(back) + len(gone)

@@ -1,13 +1,14 @@
 """Repositories and their projects: what is watched, and how the last look went."""
 
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, true, update
 
 from ledger import observations, verdicts
+from ledger.pieces import pieces
 from ledger.tables import projects, repositories
 from schemas.errors import ConfigError, Gone
 
@@ -283,7 +284,7 @@ def watched_of(
     connection: Connection, ids: Collection[str], asked: Collection[str] = ()
 ) -> list[RepositoryRow]:
     """Those of the `watched` that have these ids, by name; without ids nothing is asked."""
-    found = [row for some in _pieces(ids) for row in _watched(connection, asked, repositories.c.id.in_(some))]
+    found = [row for some in pieces(ids) for row in _watched(connection, asked, repositories.c.id.in_(some))]
     return sorted(found, key=lambda row: row.name)
 
 
@@ -300,7 +301,7 @@ def to_look_at(
     """
     tried = repositories.c.tried_at
     wanted = [or_(tried.is_(None), tried <= now - interval, tried > now)]
-    wanted += [repositories.c.name.in_(some) for some in _pieces(hinted)]
+    wanted += [repositories.c.name.in_(some) for some in pieces(hinted)]
     found = {row.id: row for which in wanted for row in _watched(connection, asked, which)}
     return sorted(found.values(), key=lambda row: (row.tried_at is not None, row.tried_at or now, row.name))
 
@@ -313,12 +314,6 @@ def _watched(
     )
     rows = [RepositoryRow(*row) for row in connection.execute(statement)]
     return [row for row in rows if row.forge_id is not None or row.forge not in asked]
-
-
-def _pieces(items: Collection[str]) -> Iterator[list[str]]:
-    """Handfuls that a statement takes: databases limit how many values one may have."""
-    there = list(items)
-    return (there[start : start + 500] for start in range(0, len(there), 500))
 
 
 def by_id(connection: Connection, repository_id: str) -> RepositoryRow:
@@ -352,7 +347,7 @@ def looked(connection: Connection, repository_id: str, trouble: str | None, now:
 def all_well(connection: Connection, ids: Sequence[str], now: datetime) -> None:
     """Looks at these repositories, of which none was in trouble, went well."""
     well = update(repositories).values(trouble=None, tried_at=now, looked_at=now)
-    for some in _pieces(ids):
+    for some in pieces(ids):
         connection.execute(well.where(repositories.c.id.in_(some)))
 
 

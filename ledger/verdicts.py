@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from ledger.pieces import pieces
 from ledger.tables import commits, projects, snapshots, verdicts
 
 
@@ -82,8 +83,7 @@ def judged_projects(connection: Connection, repository_id: str, sha: str) -> set
 
 def owe(connection: Connection, repository_id: str, project_id: str, shas: Sequence[str]) -> None:
     """Judge those of these commits again on which a project has no verdict: its root was added after they came."""
-    for start in range(0, len(shas), 500):
-        some = list(shas[start : start + 500])
+    for some in pieces(shas):
         judged = select(verdicts.c.sha).where(verdicts.c.project_id == project_id, verdicts.c.sha.in_(some))
         connection.execute(
             update(commits)
