@@ -7,11 +7,20 @@ from ledger import verdicts
 from schemas.parse_config import parse_config
 from schemas.repo_config import RepoConfig
 
+USUAL = 16 * 1024
+"""Characters of a file of which many are kept; of longer ones, which a repository may have in every commit, a few."""
 
-@lru_cache(maxsize=256)
+
 def parsed(text: str) -> RepoConfig:
     """The config of a file's text."""
+    return _usual(text) if len(text) <= USUAL else _long(text)
+
+
+def _parse(text: str) -> RepoConfig:
     return parse_config(text.encode())
+
+
+_usual, _long = lru_cache(maxsize=256)(_parse), lru_cache(maxsize=4)(_parse)
 
 
 def of(ports: Ports, project_id: str, sha: str, holding: str = "") -> RepoConfig | None:
