@@ -51,10 +51,11 @@ def command(settings: Path | None, as_json: bool) -> None:
     resting, trouble = in_use.maintenance(opened, held), in_use.trouble(held)
     if as_json:
         facts = {"refused_configs": list(map(asdict, configs)), "open_tags": list(map(asdict, tags))}
-        click.echo(json.dumps({**found, **facts, "maintenance": resting, "trouble": trouble}, default=_text))
+        words = {"maintenance": resting, "trouble": trouble, "file_events": in_use.deaf(held)}
+        click.echo(json.dumps({**found, **facts, **words}, default=_text))
         return
     console = Console(highlight=False)
-    for said in filter(None, (trouble, in_use.difference(opened, held))):
+    for said in filter(None, (trouble, in_use.difference(opened, held), in_use.deaf(held))):
         console.print(escape(said), style="bold")
     if resting:
         console.print(

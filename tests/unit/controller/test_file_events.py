@@ -1,14 +1,16 @@
 """Where the kernel refuses file events, the clock says when to look, and one sentence says so where people look."""
 
+import json
 from itertools import takewhile
 from pathlib import Path
 
+from click.testing import CliRunner
 from structlog.testing import capture_logs
 
 from controller import loop
 from controller.git.watch import RefWatch
 from ledger import in_use
-from luotsi.verbs import doctor
+from luotsi.verbs import doctor, status
 from tests.builders.mind import Mind
 from tests.fakes.scarce_inotify import ScarceInotify
 
@@ -26,6 +28,8 @@ def test_refused_file_events_are_said_once_and_taken_back(tmp_path: Path) -> Non
         ("file events are refused", files.watcher.trouble)
     ]
     assert told(tmp_path) == files.watcher.trouble != ""
+    said = CliRunner().invoke(status.command, ["--settings", str(tmp_path / "luotsi.yaml"), "--json"])
+    assert json.loads(said.stdout)["file_events"] == files.watcher.trouble
     mind.person.commit({"a": "1"}, "Change")
     mind.person.push()
     assert mind.turn()  # the poll, that needs no event
