@@ -21,6 +21,18 @@ MOST_BRACES = 100_000
 """Open braces times the length of the text behind them, in one entry: the library's pattern reads it all for each of them."""
 
 
+class StandIn(str):
+    """A value that is not known yet, by its name (`<train.metadata.lr>`), while a plan is made before anything has run.
+
+    It stays one wherever it is handed on. No check of types and limits is asked about it, and no format changes it.
+    """
+
+    __slots__ = ()
+
+    def __format__(self, specification: str) -> str:
+        return str(self)
+
+
 def values_for(step: Step, explicit: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a step's parameters, in the order of their declaration: explicit ones, else defaults, flags included.
 
@@ -60,20 +72,32 @@ def checked(parameter: Parameter, value: Any) -> Any:
             raise ConfigError(f"parameter `{parameter.name}`: a value must be text, a number, true or false")
     if isinstance(value, list) and len(value) == 1 and not parameter.multiple:
         value = value[0]  # an edge from a parameter that takes several brings a list
+    if _open(value) and (parameter.multiple or isinstance(value, StandIn)):
+        return value if isinstance(value, list) or not parameter.multiple else [value]
+    valid = _cast(parameter, value)
+    for atom in valid if isinstance(valid, list) else [valid]:
+        if isinstance(atom, float) and not math.isfinite(atom):
+            raise ConfigError(f"parameter `{parameter.name}`: {atom} is not a finite number")
+    return bool(valid) if parameter.type == "flag" else valid
+
+
+def _cast(parameter: Parameter, value: Any) -> Any:
+    """The value in the parameter's type and within its limits. Raises `ConfigError`."""
     if parameter.type == "integer":
         # An edge from a float parameter or a metric brings 3.0 for 3.
         value = [_whole(atom) for atom in value] if isinstance(value, list) else _whole(value)
     try:
-        valid = parameter.validate(value)
+        return parameter.validate(value)
     except ValidationErrors as error:
         said = "; ".join(dict.fromkeys(str(part)[:200] for part in error.errors[:5]))
         raise ConfigError(f"parameter `{parameter.name}`: {said}") from error
     except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"parameter `{parameter.name}`: {str(error)[:200]}") from error
-    for atom in valid if isinstance(valid, list) else [valid]:
-        if isinstance(atom, float) and not math.isfinite(atom):
-            raise ConfigError(f"parameter `{parameter.name}`: {atom} is not a finite number")
-    return bool(valid) if parameter.type == "flag" else valid
+
+
+def _open(value: Any) -> bool:
+    """Whether some of it is not known yet."""
+    return any(isinstance(atom, StandIn) for atom in (value if isinstance(value, list) else [value]))
 
 
 def _whole(atom: Any) -> Any:
@@ -105,13 +129,19 @@ def entries(step: Step, values: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _without_other_defaults(step: Step, given: Mapping[str, Any]) -> Step:
-    """`build_command` puts defaults where no value is; but what has none here was meant to have none."""
+    """`build_command` puts defaults where no value is; but what has none here was meant to have none.
+
+    A flag of which nobody knows yet whether it is set is shown with its name, as other parameters are.
+    """
     bare = copy.copy(step)
     bare.parameters = OrderedDict(step.parameters)
     for name, parameter in step.parameters.items():
         if name not in given and parameter.default is not None:
             bare.parameters[name] = copy.copy(parameter)
             bare.parameters[name].default = None
+        if parameter.type == "flag" and isinstance(given.get(name), StandIn):
+            bare.parameters[name] = copy.copy(parameter)
+            bare.parameters[name].type = "string"
     return bare
 
 

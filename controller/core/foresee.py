@@ -1,7 +1,7 @@
 """What an event would start, what not, and why: decided by the very functions that decide it later, with nothing recorded.
 
 What a pipeline's node gets from nodes before it is not known yet. It is stood in for: a file by the edge that brings it, a
-metadata value by its name in <>, which no check of types and limits is asked about.
+metadata value by its name in <> (`schemas.commands.StandIn`), which no check of types and limits is asked about.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from controller.core.pipelines.edges import Finished
 from controller.core.pipelines.nodes import given_to
 from controller.core.plan import Facts, Given, Planned, lookup, plan_step
 from controller.core.serving.deploying import plan_deployment
-from controller.core.standins import Source, file, finished, loosened, source, sources
+from controller.core.standins import Source, file, finished, source, sources
 from controller.core.tasks import expand
 from controller.core.triggers import Answer, Decision
 from schemas.errors import ConfigError
@@ -289,13 +289,7 @@ class _Planner:
             work = replace(work, notes=(f"its step and its code are those of the commit {commit}",))
             if config is None:
                 return replace(work, notes=(*work.notes, "which is not looked at here"), step=node.step or "")
-        return self._execution(
-            work,
-            pipeline,
-            node,
-            before,
-            loosened(config, node, edges, {name for name, one in done.items() if one.problem}),
-        )
+        return self._execution(work, pipeline, node, before, config)
 
     def _execution(
         self, work: Work, pipeline: Any, node: Any, before: Mapping[str, Finished], config: Any

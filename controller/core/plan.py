@@ -14,7 +14,7 @@ from typing import Any
 from controller.core import grants
 from schemas import moments
 from schemas.codec import to_json
-from schemas.commands import entries, values_for
+from schemas.commands import StandIn, entries, values_for
 from schemas.errors import ConfigError
 from schemas.messages.job import Archive, DatumFile, Input, Mount, Resources
 
@@ -231,7 +231,7 @@ def _inputs(step: Any, given: Given, values: Mapping[str, Any], facts: Facts) ->
 
 def _check_uris(step: str, name: str, uris: tuple[str, ...]) -> None:
     for uri in uris:
-        if not uri.startswith((*SCHEMES, *PLATFORM)):
+        if not uri.startswith((*SCHEMES, *PLATFORM)) and not isinstance(uri, StandIn):
             raise ConfigError(
                 f"input {name} of step {step} has an address that cannot be read here: {uri}",
                 hint=f"Known: {' '.join((*SCHEMES, *PLATFORM))}",
@@ -239,7 +239,10 @@ def _check_uris(step: str, name: str, uris: tuple[str, ...]) -> None:
 
 
 def _fill(uri: str, values: Mapping[str, Any]) -> str:
-    return _PLACEHOLDER.sub(lambda match: str(values.get(match.group(1), match.group(0))), uri)
+    """An address whose beginning is not known yet is not known itself."""
+    filled = _PLACEHOLDER.sub(lambda match: str(values.get(match.group(1), match.group(0))), uri)
+    first = _PLACEHOLDER.match(uri)
+    return StandIn(filled) if first and isinstance(values.get(first.group(1)), StandIn) else filled
 
 
 def _groups(step: Any, facts: Facts) -> tuple[str, ...]:

@@ -1,15 +1,13 @@
 """Stand-ins for what nodes of a pipeline will have left, for plans that are made before anything has run."""
 
-import copy
-from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from types import SimpleNamespace
 from typing import Any
 
 from controller.core.pipelines.edges import Finished
 from schemas.codec import to_json
+from schemas.commands import StandIn
 from schemas.messages.job import DatumFile
 
 
@@ -31,17 +29,17 @@ def finished(
         """Each once: two edges may ask for one and the same file."""
         return list(dict.fromkeys(edge.source_key for edge in edges if edge.source_type == kind))
 
-    unknown = {key: f"<{name}.parameter.{key}>" for key in asked("parameter")}
+    unknown = {key: StandIn(f"<{name}.parameter.{key}>") for key in asked("parameter")}
     inputs = [(key, file(key, f"{name}.input.{key}")) for key in asked("input")]
     return Finished(
         outputs=tuple(file(example(key), f"{name}.output.{key}") for key in asked("output")),
-        metadata={key: f"<{name}.metadata.{key}>" for key in asked("metadata")},
+        metadata={key: StandIn(f"<{name}.metadata.{key}>") for key in asked("metadata")},
         spec={
             "parameters": unknown if parameters is None else dict(parameters),
             "environment_variables": dict(variables),
             "inputs": [{"name": example(key), "uris": [], "data": [to_json(one)]} for key, one in inputs],
         },
-        facts={key: f"<{name}.deployment.{key}>" for key in ("id", "version_id")},
+        facts={key: StandIn(f"<{name}.deployment.{key}>") for key in ("id", "version_id")},
     )
 
 
@@ -70,27 +68,6 @@ def _end_of_set(pattern: str, at: int) -> int:
 def _one_of(chosen: str) -> str:
     """A character of `[abc]`, or one that is not in `[!abc]`; of a range that runs backwards there is none."""
     return next((sign for sign in (*chosen[1:-1], *"xyz0_A") if fnmatchcase(sign, chosen)), chosen[1:2])
-
-
-def loosened(config: Any, node: Any, edges: Sequence[Any], broken: Collection[str]) -> Any:
-    """The config with the node's step taking any text for the parameters whose values are not known yet.
-
-    `broken`: nodes that could not be planned, so that not even their own parameters are known.
-    """
-    unknown = {
-        edge.target_key
-        for edge in edges
-        if edge.target_type == "parameter" and (edge.source_type != "parameter" or edge.source_node in broken)
-    }
-    name = node.step or (config.tasks[node.task].step if node.task in config.tasks else "")
-    if not unknown or name not in config.steps:
-        return config
-    step = copy.copy(config.steps[name])
-    step.parameters = OrderedDict(step.parameters)
-    for key in unknown & set(step.parameters):
-        loose = step.parameters[key] = copy.copy(step.parameters[key])
-        loose.type, loose.choices, loose.min, loose.max = "string", None, None, None
-    return SimpleNamespace(steps={**config.steps, name: step}, tasks=config.tasks, pipelines=config.pipelines)
 
 
 def file(name: str, origin: str) -> DatumFile:
