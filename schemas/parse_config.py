@@ -54,10 +54,11 @@ def parse_config(text: bytes, path: str = FILE_NAME, limits: Limits = DEFAULT_LI
     official.check_schema(found, findings)
     ours.check_schema(found, findings)
     reading.read(found, findings)
-    config = official.config_of(found, findings)
+    config = official.config_of(found, findings, whole=True)
+    seen = official.config_of(found, findings, whole=False) if findings.broken else config
     _check(found, findings)
     findings.rule = "official"
-    official.lint(found, config, findings)
+    official.lint(found, seen, findings)
     findings.rule = "trigger"
     sound_triggers = triggers.read_triggers(found, findings)
     findings.rule = "model"

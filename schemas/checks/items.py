@@ -12,6 +12,17 @@ OFFICIAL = ("step", "task", "endpoint", "pipeline", "blueprint", "deployment")
 OURS = ("trigger", "model")
 KINDS = (*OFFICIAL, *OURS)
 
+SEEN = {
+    "step": ("name", "parameters", "inputs"),
+    "task": ("name", "step", "parameters", "parameter-sets"),
+    "endpoint": ("name", "files"),
+    "pipeline": ("name", "nodes", "edges", "parameters"),
+    "deployment": ("name",),
+    "trigger": ("name", "run"),
+    "model": ("name",),
+}
+"""The keys of an item that checks of other items look at."""
+
 Name = tuple[str, str]
 """A kind and a name."""
 
@@ -46,8 +57,8 @@ class Item:
 
     @property
     def sound(self) -> bool:
-        """Whether others may build on all of it: a part that is left out could be what they name."""
-        return self.readable and not self.left_out
+        """Whether others may look into it: nothing is left out that could be what they name."""
+        return self.readable and all(map(self.whole, SEEN[self.kind]))
 
     def whole(self, key: str) -> bool:
         """Whether nothing is left out of what this key holds."""

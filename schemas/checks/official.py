@@ -154,12 +154,15 @@ def _culprits(item: Item) -> Iterator[tuple[Path, Exception]]:
                 yield (*item.path, name, position), outcome
 
 
-def config_of(items: Items, findings: Findings) -> Any:
-    """The official `Config` of the sound items; None where even that cannot be built."""
+def config_of(items: Items, findings: Findings, *, whole: bool) -> Any:
+    """The official `Config` of the sound items; None where even that cannot be built.
+
+    `whole`: only of those without any error, which can be used; else for looking into what others name.
+    """
     sound = [
         {item.key: item.data}
         for item in items.of(*OFFICIAL)
-        if item.sound and item.index not in findings.broken
+        if item.sound and not (whole and item.index in findings.broken)
     ]
     config = attempt(lambda: Config.parse(sound))
     if isinstance(config, Exception):

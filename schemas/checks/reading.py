@@ -1,7 +1,8 @@
 """Reads what of each item is well-formed, so that one wrong part does not hide what is wrong with the others.
 
 A part at fault is left out (a key, or an element of what a key holds), what is required gets a stand-in, and the rest is
-tried again, as often as `ROUNDS`. To others such an item stays unknown (`Item.sound`), and no trigger or model can use it.
+tried again, as often as `ROUNDS`. Others look into such an item where nothing that they could name is left out
+(`Item.sound`); no trigger or model can use it.
 """
 
 from collections.abc import Iterable

@@ -134,6 +134,21 @@ def test_a_misspelled_key_beside_hides_nothing(text: str) -> None:
     assert sorted(found) == sorted(["unknown key `zzz`", *said])
 
 
+def test_what_others_name_is_looked_for_where_it_can_be_read() -> None:
+    text = "- step: {name: s, image: i, command: c, imagee: x, parameters: [{name: lr, type: integer}]}\n"
+    text += "- pipeline: {name: p, nodes: [{name: a, type: execution, step: s}], edges: [[a.output.x, a.input.y]]}\n"
+    text += "- trigger: {name: t, when: {push: }, run: {step: s, parameters: {lr: x, q: 1}}}\n"
+    config = parse_config(text.encode())
+    said = [(problem.line, problem.message) for problem in config.problems if problem.line > 1]
+    assert said == [
+        (2, "the nodes wait for each other: a → a"),
+        (2, "step `s` has no input `y`"),
+        (3, "parameter `lr`: x is not an integer"),
+        (3, "step `s` has no parameter `q`"),
+    ]
+    assert (list(config.valohai.steps), config.triggers) == ([], ())
+
+
 def test_a_model_without_a_name_is_spoken_of_without_one() -> None:
     text = STEP + "- model: {name: 1, from: {step: train, output: x}}\n"
     said = [problem.message for problem in parse_config(text.encode()).problems]
