@@ -7,11 +7,13 @@ from pathlib import Path
 from controller import loop
 from controller.ports import Watched
 from controller.unchanged import Unchanged
-from ledger import registry
+from ledger import registry, repositories
 from tests.builders import many_repositories
 from tests.builders.mind import Mind
 from tests.builders.statements import asked
 
+MOST = 35
+"""Questions to the ledger in a turn that has nothing to do, whatever is watched."""
 BOTH = """
 - step: { name: train, image: python:3.12, command: python train.py }
 - trigger: { name: nightly, when: { schedule: { cron: "0 4 * * *" } }, run: { step: train } }
@@ -46,6 +48,23 @@ def test_an_idle_turn_costs_the_same_for_many_repositories(tmp_path: Path) -> No
         mind.turns()
         found.append(idle(mind))
     assert len(found[0]) == len(found[1]), "\n".join(found[1])
+    questions = [statement for statement in found[1] if not statement.startswith("BEGIN")]
+    assert len(questions) <= MOST, "\n".join(questions)
+
+
+def test_a_turn_looks_only_at_repositories_that_are_due_or_hinted_at(tmp_path: Path) -> None:
+    places = many_repositories.make(tmp_path, 8)
+    watched = tuple(Watched(f"r{number}", str(place)) for number, place in enumerate(places))
+    mind = Mind(tmp_path / "mind", repositories=watched)
+    mind.turns()
+    mind.ports = replace(mind.ports, settings=replace(mind.ports.settings, poll_interval=3600.0))
+    loop.act(mind.ports, set())
+    many_repositories.change(places, 1)
+    assert loop.act(mind.ports, {"r3"}).changed > 0
+    assert loop.act(mind.ports, set()).changed > 0
+    with mind.ports.ledger.read() as connection:
+        names = {row.id: row.name for row in repositories.watched(connection)}
+    assert {names[run.repository_id] for run in mind.runs()} == {"r3"}
 
 
 def test_a_schedule_that_is_not_due_and_an_accepted_tag_cost_nothing_more(tmp_path: Path) -> None:
