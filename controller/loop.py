@@ -48,10 +48,12 @@ class Hints:
     _names: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, name: str) -> None:
-        """This repository may have moved."""
+    def add(self, name: str) -> bool:
+        """This repository may have moved. True for the first since they were taken: it is the one to ask for a turn."""
         with self._lock:
+            first = not self._names
             self._names.add(name)
+            return first
 
     def take(self) -> set[str]:
         """All names so far; they are forgotten."""
@@ -207,8 +209,9 @@ def run(ports: Ports, newer: Newer | None = None) -> None:
     hints = Hints()
 
     def on_file_event(name: str) -> None:
-        hints.add(name)
-        wake.wake(ports.redis)
+        # One wake for a thousand: they come one after another, and Redis may be slow to refuse each.
+        if hints.add(name):
+            wake.wake(ports.redis)
 
     files = FileEvents(watch.RefWatch(on_file_event))
     talk = forge_talk.Talk(ports, on_file_event)

@@ -56,7 +56,7 @@ class RefWatch:
 
     def __init__(
         self,
-        callback: Callable[[str], None],
+        callback: Callable[[str], object],
         debounce: float = 0.02,
         events: Callable[[], InotifyFD] = InotifyFD,
         again: float = AGAIN,

@@ -45,3 +45,10 @@ def told(folder: Path) -> str:
     settings.write_text(f"ledger: sqlite:///{folder}/ledger.sqlite\n")
     findings = takewhile(lambda finding: not finding.what.startswith("runtime"), doctor.examine(settings))
     return next((finding.words for finding in findings if finding.what == "file events"), "")
+
+
+def test_of_many_hints_the_first_asks_for_a_turn() -> None:
+    hints = loop.Hints()
+    assert [hints.add(name) for name in ("a", "b", "a")] == [True, False, False]
+    assert hints.take() == {"a", "b"}
+    assert hints.add("a")
