@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from luotsi import __version__
+from luotsi import __version__, terminal
 from schemas.errors import ConfigError, LuotsiError, Stalled
 from schemas.words import sentence
 
@@ -84,9 +84,9 @@ def main(arguments: list[str] | None = None) -> Any:
         _say(error)
         for problem in error.problems:
             if problem.path or problem.message not in error.message:
-                click.echo(f"  {problem}", err=True)
+                terminal.say_lines(str(problem), 2, err=True)
             elif problem.hint:
-                click.echo(f"  {problem.hint}", err=True)
+                terminal.say_lines(problem.hint, 2, err=True)
         sys.exit(EXIT_USAGE)
     except LuotsiError as error:
         _say(error)
@@ -96,6 +96,7 @@ def main(arguments: list[str] | None = None) -> Any:
 
 def _say(error: LuotsiError) -> None:
     said = sentence(error.message) if error.hint else error.message
-    click.echo(click.style("luotsi: ", fg="red", bold=True) + said, err=True)
-    if error.hint:
-        click.echo(f"  {error.hint}", err=True)
+    first, *more = said.rstrip("\n").split("\n")
+    terminal.say(terminal.line(terminal.styled("luotsi: ", "bold red"), first), err=True)
+    for words in (*more, *([error.hint] if error.hint else ())):
+        terminal.say_lines(words, 2, err=True)

@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import Mapping
 
-import click
 from sqlalchemy import Connection, select
 
 from ledger import inbox, repositories
@@ -14,6 +13,7 @@ from ledger.database import Ledger
 from ledger.repositories import RepositoryRow
 from ledger.rows import AnyRow
 from ledger.tables import inbox as table
+from luotsi import terminal
 from luotsi.installation import Installation
 from queues import wake
 from queues.connection import connect
@@ -33,13 +33,13 @@ def ask(opened: Installation, ledger: Ledger, kind: str, body: Mapping[str, str]
     end = time.monotonic() + seconds
     while (row := _row(ledger, kind, who, delivery)).handled_at is None:
         if time.monotonic() >= end:
-            click.echo("The wish is kept; the controller has not answered yet.")
+            terminal.say("The wish is kept; the controller has not answered yet.")
             return
         time.sleep(_PAUSE)
     words = str(row.outcome or "done")
     if words.startswith(inbox.REFUSED):
         raise LuotsiError(words)
-    click.echo(words)
+    terminal.say(words)
 
 
 def _row(ledger: Ledger, kind: str, who: str, delivery: str) -> AnyRow:

@@ -6,11 +6,11 @@ from typing import Any
 
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
 
+from luotsi import terminal
 from luotsi.demo.follow import Event
+from luotsi.terminal import styled
 from schemas.words import figure
 
 _SHAPES = {
@@ -29,7 +29,6 @@ _STATES = {
     "deploying": "running", "complete": "success", "success": "success", "serving": "success", "failure": "failure",
     "failed": "failure", "error": "failure", "crashed": "error", "stopped": "cancelled", "neutral": "neutral",
 }  # fmt: skip
-LABEL = 11
 
 
 class Machine:
@@ -37,7 +36,7 @@ class Machine:
 
     def show(self, event: Event) -> None:
         """Print it."""
-        print(json.dumps(event, default=str), flush=True)
+        terminal.exactly(json.dumps(event, default=str))
 
     def close(self) -> None:
         """Nothing is open."""
@@ -66,26 +65,20 @@ class Terminal:
 
     def _line(self, state: str, label: str, words: str, style: str = "") -> None:
         self._settle()
-        self._console.print(self._row(state, label, words, style))
+        terminal.say(self._row(state, label, words, style), on=self._console)
 
     def _row(self, state: str, label: str, words: str, style: str = "") -> Table:
         shape, colour = _SHAPES.get(state, (" ", ""))
-        grid = Table.grid(expand=True, padding=(0, 1))
-        grid.add_column(width=1)
-        grid.add_column(width=LABEL)
-        grid.add_column(ratio=1, overflow="fold")
-        grid.add_column(justify="right", width=8)
-        mark = Text(_ASCII.get(shape, shape) if self._ascii else shape, style=colour)
-        elapsed = Text(f"{time.monotonic() - self._began:.1f} s" if self._timings else "", style="dim")
-        grid.add_row(mark, Text(label, style="bold" if label else ""), Text(words, style=style), elapsed)
-        return grid
+        mark = styled(_ASCII.get(shape, shape) if self._ascii else shape, colour)
+        elapsed = styled(f"{time.monotonic() - self._began:.1f} s" if self._timings else "", "dim")
+        return terminal.event(mark, styled(label, "bold"), styled(words, style), elapsed)
 
     def _settle(self) -> None:
         if self._live is not None:
             self._live.stop()
             self._live = None
         elif self._latest is not None:
-            self._console.print(self._row("running", "metrics", self._latest))
+            terminal.say(self._row("running", "metrics", self._latest), on=self._console)
         self._latest = None
 
     def _on_note(self, event: Event) -> None:
@@ -154,7 +147,10 @@ class Terminal:
 
     def _on_notes(self, event: Event) -> None:
         self._line("success", "notes", "git log --notes=luotsi -1")
-        self._console.print(Text(event["text"]), style="dim", no_wrap=True, overflow="ellipsis", crop=True)
+        for line in event["text"].splitlines():
+            words = styled(line, "dim")
+            words.truncate(self._console.width, overflow="ellipsis")
+            terminal.say(words, on=self._console)
 
     def _on_tagged(self, event: Event) -> None:
         self._line("success", "git tag", f"{event['tag']}{_before(event)}")
@@ -177,10 +173,14 @@ class Terminal:
         if not event["stays"]:
             return  # what ends with the last line has no address to go to
         if event["promotion"] and event["promotion"]["address"]:
-            self._console.print(
-                f"\n  Ask it yourself:\n  curl -d @person/sample.json {escape(event['promotion']['address'])}"
+            self._say(
+                "", "  Ask it yourself:", f"  curl -d @person/sample.json {event['promotion']['address']}"
             )
-        self._console.print(f"\n  {event['dashboard']}\n", style="bold")
+        self._say("", styled(f"  {event['dashboard']}", "bold"), "")
+
+    def _say(self, *lines: terminal.Words) -> None:
+        for line in lines:
+            terminal.say(line, on=self._console)
 
 
 def _before(event: Event) -> str:

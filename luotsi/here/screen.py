@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import click
-
 from agent.local import LocalRun
+from luotsi import terminal
+from luotsi.terminal import line, styled
 from schemas.messages.log import LogRecord
 from schemas.messages.result import Result
 from schemas.states import Word
@@ -45,11 +45,11 @@ def follow(run: LocalRun, quiet: bool) -> Result:
 
 
 def show(record: LogRecord, quiet: bool = False) -> None:
-    """One record, as it was printed."""
+    """One record, as it was printed: the person's own command may move their cursor, and our words may not."""
     if record.stream == "status":
-        click.secho(f"· {record.message}", dim=True, err=True)
+        terminal.say(styled(f"· {record.message}", "dim"), err=True)
     else:
-        click.echo(record.message, nl=not record.more, err=quiet or record.stream == "stderr")
+        terminal.exactly(record.message, nl=not record.more, err=quiet or record.stream == "stderr")
 
 
 def summary(result: Result, folder: Path) -> None:
@@ -58,18 +58,19 @@ def summary(result: Result, folder: Path) -> None:
     shape, colour = SHAPES[word]
     if not (sys.stdout.encoding or "").lower().startswith("utf"):
         shape = {"✓": "+", "✗": "x", "▲": "!", "■": "#", "◌": "~"}[shape]
-    click.echo()
-    click.echo(f"{click.style(f'{shape} {word}', fg=colour, bold=True)}: {result.reason}")
+    terminal.say()
+    terminal.say(line(styled(f"{shape} {word}", f"bold {colour}"), f": {result.reason}"))
     numbers = {key: value for key, value in result.metadata.items() if isinstance(value, int | float)}
     if numbers:
         shown = [f"{key} {figure(value)}" for key, value in list(numbers.items())[:MOST]]
-        click.echo(f"  metrics  {', '.join(shown)}{_more(len(numbers))}")
+        terminal.say(f"  metrics  {', '.join(shown)}{_more(len(numbers))}")
     if result.outputs:
         shown = [f"{output.name} ({size(output.size)})" for output in result.outputs[:MOST]]
-        click.echo(f"  outputs  {', '.join(shown)}{_more(len(result.outputs))}")
+        terminal.say(f"  outputs  {', '.join(shown)}{_more(len(result.outputs))}")
     for event in result.events:
-        click.echo(f"  note     {event}")
-    click.echo(f"\n{folder}")
+        terminal.say(f"  note     {event}")
+    terminal.say()
+    terminal.say(str(folder))
 
 
 def word_of(result: Result) -> Word:
@@ -99,7 +100,7 @@ def _interrupted(run: LocalRun) -> Iterator[None]:
     def heard(*_: object) -> None:
         if not run.interrupted:
             with suppress(OSError):
-                click.secho("· ending the command: SIGTERM, ten seconds, SIGKILL", dim=True, err=True)
+                terminal.say(styled("· ending the command: SIGTERM, ten seconds, SIGKILL", "dim"), err=True)
         run.stop()
 
     before = {

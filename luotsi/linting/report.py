@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import click
 from rich.cells import cell_len
+from rich.text import Text
 
-from luotsi.lines import fold
 from luotsi.linting import names
 from luotsi.linting.sources import Source
+from luotsi.terminal import fold, line, styled
 from schemas import codec
 from schemas.parse_config import parse_config
 from schemas.repo_config import RepoConfig
@@ -50,7 +50,7 @@ def check(source: Source, known: names.Known | None = None) -> Checked:
     return Checked(source, config, tuple(order))
 
 
-def in_words(checked: Sequence[Checked], width: int | None = None) -> Iterator[str]:
+def in_words(checked: Sequence[Checked], width: int | None = None) -> Iterator[Text]:
     """Line by line, as a compiler says it; the last line is the sum. `width`: of the terminal, None where it is none."""
     for one in checked:
         lines = one.source.text.decode("utf-8-sig", "replace").splitlines()
@@ -58,7 +58,7 @@ def in_words(checked: Sequence[Checked], width: int | None = None) -> Iterator[s
             if problem.rule == MORE:
                 continue
             yield from _problem(problem, lines, width)
-            yield ""
+            yield line()
     yield from _summary(checked)
 
 
@@ -91,32 +91,36 @@ def contents(config: RepoConfig) -> dict[str, list[str]]:
     return {kind: found for kind, found in kinds.items() if found}
 
 
-def _problem(problem: Problem, lines: list[str], width: int | None) -> Iterator[str]:
+def _problem(problem: Problem, lines: list[str], width: int | None) -> Iterator[Text]:
     place = f"{problem.path}:{problem.line}:{problem.column}" if problem.line else problem.path
-    severity = click.style(problem.severity, fg=COLOURS[problem.severity], bold=True)
-    rule = click.style(f" [{problem.rule}]", dim=True) if problem.rule else ""
-    yield fold(f"{click.style(place, bold=True)}: {severity}: {problem.message}{rule}", width, 4)
+    severity = styled(problem.severity, _bold(problem.severity))
+    rule = styled(f" [{problem.rule}]", "dim") if problem.rule else ""
+    yield fold(line(styled(place, "bold"), ": ", severity, f": {problem.message}", rule), width, 4)
     if 0 < problem.line <= len(lines):
         room = WIDEST if width is None else max(LEAST, min(WIDEST, width - GUTTER))
         yield from _excerpt(problem, lines[problem.line - 1], room)
     if problem.hint:
-        yield fold(click.style("  hint: ", fg="cyan") + problem.hint, width, 8)
+        yield fold(line(styled("  hint: ", "cyan"), problem.hint), width, 8)
 
 
-def _excerpt(problem: Problem, line: str, room: int = WIDEST) -> Iterator[str]:
+def _excerpt(problem: Problem, source: str, room: int = WIDEST) -> Iterator[Text]:
     """The line, or what of it has `room`, and below it a caret under the word that is meant."""
-    at = min(max(problem.column - 1, 0), len(line))
-    word = WORD.match(line, at)
+    at = min(max(problem.column - 1, 0), len(source))
+    word = WORD.match(source, at)
     length = len(word[0].rstrip(":") or ".") if word else 1
-    start = max(0, min(at - room // 2, len(line) - room))
-    shown = _printable(line[start : start + room])
-    before = ("…" if start else "") + _printable(line[start:at])
-    width = max(1, cell_len(_printable(line[at : min(at + length, start + room)])))
+    start = max(0, min(at - room // 2, len(source) - room))
+    shown = _printable(source[start : start + room])
+    before = ("…" if start else "") + _printable(source[start:at])
+    width = max(1, cell_len(_printable(source[at : min(at + length, start + room)])))
     gutter = f"{problem.line:>5} | "
-    caret = click.style("^" + "~" * (width - 1), fg=COLOURS[problem.severity], bold=True)
-    tail = "…" if start + room < len(line) else ""
-    yield click.style(gutter, dim=True) + ("…" if start else "") + shown + tail
-    yield click.style(" " * (len(gutter) - 2) + "| ", dim=True) + " " * cell_len(before) + caret
+    caret = styled("^" + "~" * (width - 1), _bold(problem.severity))
+    tail = "…" if start + room < len(source) else ""
+    yield line(styled(gutter, "dim"), "…" if start else "", shown, tail)
+    yield line(styled(" " * (len(gutter) - 2) + "| ", "dim"), " " * cell_len(before), caret)
+
+
+def _bold(severity: str) -> str:
+    return f"bold {COLOURS[severity]}"
 
 
 def _printable(text: str) -> str:
@@ -124,15 +128,15 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _summary(checked: Sequence[Checked]) -> Iterator[str]:
+def _summary(checked: Sequence[Checked]) -> Iterator[Text]:
     for one in checked:
         errors, warnings = one.count("error"), one.count("warning")
         counts = [(errors, "error"), (warnings, "warning")]
-        wrong = [click.style(_count(n, word), fg=COLOURS[word], bold=True) for n, word in counts if n]
-        wrong += [problem.message for problem in one.problems if problem.rule == MORE]
-        verdict = ", ".join(wrong) or click.style("no problems", fg="green", bold=True)
+        wrong = [styled(_count(n, word), _bold(word)) for n, word in counts if n]
+        wrong += [line(problem.message) for problem in one.problems if problem.rule == MORE]
+        verdict = line(", ").join(wrong) if wrong else styled("no problems", "bold green")
         held = ", ".join(_count(len(found), kind[:-1]) for kind, found in contents(one.config).items())
-        yield f"{one.source.name}: {verdict}" + (f" ({held})" if held else "")
+        yield line(f"{one.source.name}: ", verdict, f" ({held})" if held else "")
 
 
 def _count(number: int, word: str) -> str:

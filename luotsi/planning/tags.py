@@ -4,15 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import click
-from rich.cells import cell_len
-
 from controller.core.foresee import Foreseen
 from controller.core.foresee_tags import Registry, TagForeseen
 from controller.core.serving.tags import Tag, parse_tag
 from controller.core.triggers import Answer
 from controller.git.commits import TagInfo
 from controller.git.local import LocalRepository
+from luotsi.terminal import Words, line, padded, styled, widest
 from schemas import moments
 from schemas.repo_config import RepoConfig
 from schemas.values import Sha
@@ -84,21 +82,18 @@ def registry(
     return Registry(tuple(asked), tuple(known), protected, configs, main, clusters)
 
 
-def in_words(found: Sequence[TagForeseen]) -> Iterator[tuple[str, int]]:
+def in_words(found: Sequence[TagForeseen]) -> Iterator[tuple[Words, int]]:
     """A line for each tag, then what belongs to it; each with the indent for what has to be broken off."""
-    width = max((cell_len(one.tag) for one in found), default=0)
+    width = widest(one.tag for one in found)
     for one in found:
         shape, colour, begin = LOOKS[one.answer]
-        space = " " * (width - cell_len(one.tag))
-        name = click.style(one.tag, bold=True)
-        yield (
-            f"{click.style(shape, fg=colour, bold=True)} {name}{space}  {begin}{one.reason}",
-            min(width + 4, INDENT),
-        )
+        name = padded(styled(one.tag, "bold"), width)
+        said = line(styled(shape, f"bold {colour}"), " ", name, f"  {begin}{one.reason}")
+        yield said, min(width + 4, INDENT)
         for label, text in one.facts:
-            yield f"       {click.style(f'{label:<12}', dim=True)} {text}", INDENT
+            yield line("       ", styled(f"{label:<12}", "dim"), f" {text}"), INDENT
     if any(one.answer == "accepted" for one in found):
-        yield click.style(f"  {OPEN}", dim=True), 2
+        yield styled(f"  {OPEN}", "dim"), 2
 
 
 def as_json(found: Sequence[TagForeseen]) -> list[dict[str, Any]]:

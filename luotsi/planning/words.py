@@ -4,16 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import click
-from rich.cells import cell_len
+from rich.text import Text
 
 from controller.core.foresee import Foreseen, Work
 from controller.core.foresee_tags import TagForeseen
 from controller.core.tasks.sweep import shown
 from controller.core.triggers import Answer
-from luotsi.lines import fold
 from luotsi.planning import tags
 from luotsi.planning.question import Question
+from luotsi.terminal import Words, fold, line, padded, styled, widest
 from schemas import codec
 
 LONGEST = 100
@@ -37,21 +36,21 @@ def in_words(
     found: Sequence[Foreseen],
     tagged: Sequence[TagForeseen] = (),
     width: int | None = None,
-) -> Iterator[str]:
+) -> Iterator[Text]:
     """Line by line. `width`: of the terminal, None where it is none."""
-    for line, indent in _lines(question, found, tagged):
-        yield fold(line, width, indent)
+    for words, indent in _lines(question, found, tagged):
+        yield fold(words, width, indent)
 
 
 def _lines(
     question: Question, found: Sequence[Foreseen], tagged: Sequence[TagForeseen]
-) -> Iterator[tuple[str, int]]:
+) -> Iterator[tuple[Words, int]]:
     """Each line, and how far what follows of it is indented where it has to be broken."""
     compared = f", {question.compared}" if question.compared else ""
-    yield click.style(question.title, bold=True) + compared, 2
+    yield line(styled(question.title, "bold"), compared), 2
     errors = [problem for problem in question.config.problems if problem.severity == "error"]
     for problem in errors[:MOST_ERRORS]:
-        yield click.style("▲ ", fg="yellow") + str(problem), 4
+        yield line(styled("▲ ", "yellow"), str(problem)), 4
     if len(errors) > MOST_ERRORS:
         yield f"  … and {len(errors) - MOST_ERRORS} more", 2
     if errors:
@@ -62,13 +61,13 @@ def _lines(
         yield "", 0
     if not found:
         words = "There is no trigger that can be read." if errors else NO_TRIGGER
-        yield from ((line, 0) for line in words.splitlines())
+        yield from ((each, 0) for each in words.splitlines())
         return
     yield from _table(found)
     for one in found:
         if one.answer is Answer.FIRES and not one.problem:
             yield "", 0
-            yield from ((line, INDENT) for line in _details(one))
+            yield from ((each, INDENT) for each in _details(one))
 
 
 def as_json(
@@ -111,21 +110,20 @@ def _work_json(work: Work) -> dict[str, Any]:
     }
 
 
-def _table(found: Sequence[Foreseen]) -> Iterator[tuple[str, int]]:
+def _table(found: Sequence[Foreseen]) -> Iterator[tuple[Words, int]]:
     names = [clip(one.trigger) or "(no name)" for one in found]
-    width = max(map(cell_len, names))
+    width = widest(names)
     for one, name in zip(found, names, strict=True):
         shape, colour, words = _answer(one)
-        space = " " * (width - cell_len(name))
-        said = f"{click.style(shape, fg=colour, bold=True)} {click.style(name, bold=True)}{space}  {words}"
+        said = line(styled(shape, f"bold {colour}"), " ", padded(styled(name, "bold"), width), "  ", words)
         yield said, min(width + 4, INDENT)
 
 
-def _answer(one: Foreseen) -> tuple[str, str, str]:
+def _answer(one: Foreseen) -> tuple[str, str, Words]:
     if one.problem and one.answer is not Answer.FIRES:
         return "▲", "yellow", f"does not start: {clip(one.problem, 300)}"
     if one.answer is Answer.SILENT:
-        return "·", "white", click.style(one.reason, dim=True)
+        return "·", "white", styled(one.reason, "dim")
     if one.answer is Answer.SKIPPED:
         return "–", "white", f"neutral: {one.reason}"
     kind, name = one.target
@@ -151,8 +149,8 @@ def _amount(one: Foreseen) -> str:
     return f": {nodes}{executions} execution{'' if executions == 1 else 's'}"
 
 
-def _details(one: Foreseen) -> Iterator[str]:
-    yield click.style(f"{one.trigger}: {one.target[0]} {one.target[1]}", bold=True)
+def _details(one: Foreseen) -> Iterator[Words]:
+    yield styled(f"{one.trigger}: {one.target[0]} {one.target[1]}", "bold")
     for text in one.expect:
         yield _row("expect", text + ("" if one.required else " (not required)"))
     if one.concurrency:
@@ -161,18 +159,18 @@ def _details(one: Foreseen) -> Iterator[str]:
         after = f" after {', '.join(work.after)}" if work.after else ""
         step = f" ({KINDS[work.kind]} {work.step})" if work.step and work.step != work.name else ""
         mark = f"{number:>3}  " if len(one.works) > 1 else "     "
-        yield f"{mark}{click.style(work.name, bold=True)}{step}{after}"
-        for label, text in _facts(work):
-            yield _row(label, text)
+        yield line(mark, styled(work.name, "bold"), f"{step}{after}")
+        for label, words in _facts(work):
+            yield _row(label, words)
 
 
-def _row(label: str, text: str) -> str:
-    return f"       {click.style(f'{label:<12}', dim=True)} {text}"
+def _row(label: str, words: Words) -> Text:
+    return line("       ", styled(f"{label:<12}", "dim"), " ", words)
 
 
-def _facts(work: Work) -> Iterator[tuple[str, str]]:
+def _facts(work: Work) -> Iterator[tuple[str, Words]]:
     if work.problem:
-        yield "error", click.style(work.problem, fg="yellow")
+        yield "error", styled(work.problem, "yellow")
         return
     if work.approval:
         yield "approval", "waits until somebody approves it"
@@ -197,9 +195,9 @@ def _facts(work: Work) -> Iterator[tuple[str, str]]:
 
 
 def _command(work: Work) -> Iterator[tuple[str, str]]:
-    lines = [line for command in work.commands for line in command.splitlines()]
-    for number, line in enumerate(lines[:MOST_LINES]):
-        yield ("command" if number == 0 else ""), clip(line)
+    lines = [each for command in work.commands for each in command.splitlines()]
+    for number, each in enumerate(lines[:MOST_LINES]):
+        yield ("command" if number == 0 else ""), clip(each)
     if len(lines) > MOST_LINES:
         yield "", f"… and {len(lines) - MOST_LINES} more lines"
 

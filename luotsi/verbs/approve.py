@@ -9,17 +9,17 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from controller.core.pipelines import pipeline_words
 from ledger import approvals, inbox
 from ledger.approvals import Waiting
-from luotsi import installation
+from luotsi import installation, terminal
 from luotsi.options import json_option, settings_option
 from queues import wake
 from queues.connection import connect
 from schemas import moments
 from schemas.errors import ConfigError
+from schemas.values import short
 
 _NODE = re.compile(r"=?([0-9]+)/(.+)", re.DOTALL)
 
@@ -32,7 +32,7 @@ _NODE = re.compile(r"=?([0-9]+)/(.+)", re.DOTALL)
 def command(node: str | None, repository: str | None, settings: Path | None, as_json: bool) -> None:
     """Let a pipeline's node begin whose action says `require-approval`. Without a node: list what waits.
 
-    luotsi approve =3/deploy
+    luotsi approve "=3/deploy"
     """
     from luotsi import wiring
 
@@ -50,9 +50,11 @@ def command(node: str | None, repository: str | None, settings: Path | None, as_
         inbox.receive(connection, "approve", who, str(uuid.uuid4()), body, moments.now())
     wake.wake(connect(opened.redis_url()))
     if as_json:
-        click.echo(json.dumps({"approved": asdict(found), "who": who}))
+        terminal.exactly(json.dumps({"approved": asdict(found), "who": who}))
     else:
-        click.echo(f"={found.number}/{found.node} of {found.repository} is approved by {who}; it begins now.")
+        terminal.say(
+            f"={found.number}/{found.node} of {found.repository} is approved by {who}; it begins now."
+        )
 
 
 def chosen(waiting: Sequence[Waiting], node: str) -> Waiting:
@@ -60,7 +62,8 @@ def chosen(waiting: Sequence[Waiting], node: str) -> Waiting:
     match = _NODE.fullmatch(node)
     if match is None:
         raise ConfigError(
-            f"{node} does not name a node of a pipeline", hint="Like this: luotsi approve =3/deploy"
+            f"{node} does not name a node of a pipeline",
+            hint=f"Like this: {pipeline_words.command(3, 'deploy')}",
         )
     number, name = int(match[1]), match[2]
     found = [row for row in waiting if (row.number, row.node) == (number, name)]
@@ -80,16 +83,17 @@ def chosen(waiting: Sequence[Waiting], node: str) -> Waiting:
 
 def _list(waiting: Sequence[Waiting], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps([asdict(row) for row in waiting]))
+        terminal.exactly(json.dumps([asdict(row) for row in waiting]))
         return
     if not waiting:
-        click.echo("Nothing waits for approval.")
+        terminal.say("Nothing waits for approval.")
         return
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("node", "pipeline", "repository", "trigger", "commit"):
-        table.add_column(title)
-    for row in waiting:
-        table.add_row(f"={row.number}/{row.node}", row.pipeline, row.repository, row.trigger, row.sha[:7])
-    Console(highlight=False).print(table)
+    terminal.table(
+        (
+            (f"={row.number}/{row.node}", row.pipeline, row.repository, row.trigger, short(row.sha))
+            for row in waiting
+        ),
+        ("node", "pipeline", "repository", "trigger", "commit"),
+    )
     first = waiting[0]
-    click.echo(f'To let one begin: luotsi approve "={first.number}/{first.node}"')
+    terminal.say(f"To let one begin: {pipeline_words.command(first.number, first.node)}")

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, select
 
 from ledger import inbox
 from ledger.tables import executions, pipelines, projects, repositories, tasks
-from luotsi import installation
+from luotsi import installation, terminal
 from luotsi.options import settings_option
 from queues import wake
 from queues.connection import connect
@@ -55,7 +55,7 @@ def command(number: str, repository: str | None, settings: Path | None) -> None:
     with ledger.read() as connection:
         found = _find(connection, mark, int(wanted), repository)
     if found.finished_at is not None:
-        click.echo(f"{mark}{wanted} has ended already: {found.state}.")
+        terminal.say(f"{mark}{wanted} has ended already: {found.state}.")
         return
     who = getpass.getuser()
     body = json.dumps({kind: found.id, "who": who}).encode()
@@ -63,7 +63,7 @@ def command(number: str, repository: str | None, settings: Path | None) -> None:
         inbox.receive(connection, "cancel", who, str(uuid.uuid4()), body, moments.now())
     wake.wake(connect(opened.redis_url()))
     hears = "its agent hears" if mark == "#" else "its executions' agents hear"
-    click.echo(f"{mark}{wanted} is asked to stop; {hears} it with the next renewal.")
+    terminal.say(f"{mark}{wanted} is asked to stop; {hears} it with the next renewal.")
 
 
 def _find(connection: Connection, mark: str, number: int, repository: str | None) -> Row[Any]:

@@ -11,7 +11,7 @@ from controller.watching import coverage
 from controller.watching.coverage import Coverage, Missing
 from ledger import repositories
 from ledger.repositories import RepositoryRow
-from luotsi import installation
+from luotsi import installation, terminal
 from luotsi.installation import Installation
 from luotsi.options import json_option, settings_option
 from schemas import moments
@@ -35,10 +35,10 @@ def command(repository: str | None, settings: Path | None, as_json: bool) -> int
     """
     found = examine(installation.opened(settings), repository)
     if as_json:
-        click.echo(json.dumps(_json(found)))
+        terminal.exactly(json.dumps(_json(found)))
     else:
         for line in _lines(found):
-            click.echo(line)
+            terminal.say(line)
     return 1 if any(one.missing for one in found) else 0
 
 

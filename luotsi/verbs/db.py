@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from luotsi import installation
+from luotsi import installation, terminal
 from luotsi.options import settings_option
 
 
@@ -20,4 +20,4 @@ def upgrade(settings: Path | None) -> None:
     from luotsi import wiring
 
     wiring.ledger(installation.opened(settings)).close()
-    click.echo("The ledger is at the newest migration.")
+    terminal.say("The ledger is at the newest migration.")

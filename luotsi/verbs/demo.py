@@ -9,9 +9,8 @@ import threading
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from luotsi import logs
+from luotsi import logs, terminal
 from luotsi.demo.show import Machine, Terminal
 from luotsi.demo.story import Story
 from luotsi.options import json_option
@@ -38,7 +37,7 @@ def command(once: bool, as_json: bool, workspace: Path | None) -> int:
     logs.configure("demo")
     _quiet()
     root = workspace.absolute() if workspace else Path(tempfile.mkdtemp(prefix="luotsi-demo-"))
-    screen = Machine() if as_json else Terminal(Console(highlight=False))
+    screen = Machine() if as_json else Terminal(terminal.console())
     story = Story(root, screen)
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: _interrupt())
@@ -50,11 +49,12 @@ def command(once: bool, as_json: bool, workspace: Path | None) -> int:
         if not once:
             _stay(stopping, as_json)
     except KeyboardInterrupt:
-        click.echo("Stopping.", err=True)
+        terminal.say("Stopping.", err=True)
     except LuotsiError as error:
         screen.close()
         screen.show({"event": "summary", "ok": False, "error": str(error)} if as_json else {"event": "none"})
-        click.echo(f"luotsi: {error}\n  The logs are in {root / 'logs'}", err=True)
+        terminal.say_lines(f"luotsi: {error}", err=True)
+        terminal.say(f"  The logs are in {root / 'logs'}", err=True)
         workspace = workspace or root  # kept: what went wrong can be read there
         all_is_said = True
     finally:
@@ -65,7 +65,7 @@ def command(once: bool, as_json: bool, workspace: Path | None) -> int:
         if workspace is None:
             shutil.rmtree(root, ignore_errors=True)
     if not all_is_said:
-        click.echo(_last_words(workspace))
+        terminal.say(_last_words(workspace))
     return 0 if ok else 1
 
 
@@ -80,7 +80,7 @@ def _last_words(kept: Path | None) -> str:
 
 def _stay(stopping: threading.Event, as_json: bool) -> None:
     if not as_json:
-        click.echo("Ctrl-C ends it.")
+        terminal.say("Ctrl-C ends it.")
     stopping.wait()
 
 

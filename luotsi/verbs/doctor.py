@@ -11,14 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from agent import runtimes
 from agent.runtimes.port import Runtime
 from controller.git import address as addresses
 from ledger.repositories import BARE
-from luotsi import engines, in_use, installation, processes
+from luotsi import engines, in_use, installation, processes, terminal
 from luotsi.installation import EnvironmentEntry, Installation
 from luotsi.options import json_option, settings_option
 from schemas.errors import LuotsiError
@@ -45,7 +43,7 @@ def command(settings: Path | None, as_json: bool) -> int:
     """
     findings = list(examine(settings))
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings]))
+        terminal.exactly(json.dumps([asdict(finding) for finding in findings]))
     else:
         _print(findings)
     return 1 if any(finding.state == "broken" for finding in findings) else 0
@@ -288,8 +286,6 @@ def _filesystem(path: Path) -> str:
 
 def _print(findings: list[Finding]) -> None:
     shapes = {"works": ("✓", "green"), "missing": ("–", "dim"), "broken": ("✗", "red")}
-    table = Table.grid(padding=(0, 2))
-    for finding in findings:
-        shape, colour = shapes[finding.state]
-        table.add_row(f"[{colour}]{shape}[/]", finding.what, finding.words)
-    Console(highlight=False).print(table)
+    terminal.table(
+        (terminal.styled(*shapes[finding.state]), finding.what, finding.words) for finding in findings
+    )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from luotsi import endpoints, installation, tree
+from luotsi import endpoints, installation, terminal, tree
 from luotsi.options import settings_option
 from schemas.errors import Stalled
 
@@ -24,4 +24,4 @@ def command(settings: Path | None) -> None:
             f"{', '.join(left)} did not end in {endpoints.PATIENCE:.0f} s",
             "Try again: what does not leave is killed.",
         )
-    click.echo(f"Ended: {', '.join(ended)}." if ended else "No endpoint runs.")
+    terminal.say(f"Ended: {', '.join(ended)}." if ended else "No endpoint runs.")

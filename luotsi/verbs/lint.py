@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from luotsi import settings as settings_file
-from luotsi.lines import columns
+from luotsi import terminal
 from luotsi.linting import report, sarif, sources
 from luotsi.linting.names import Known
 from luotsi.options import json_option
@@ -43,11 +43,11 @@ def command(
     known = Known.of(settings_file.load(settings)) if settings else None
     checked = [report.check(source, known) for source in sources.gather(paths, deep)]
     if as_sarif:
-        click.echo(json.dumps(sarif.log(checked), indent=2))
+        terminal.exactly(json.dumps(sarif.log(checked), indent=2))
     elif as_json:
-        click.echo(json.dumps(report.as_json(checked), indent=2))
+        terminal.exactly(json.dumps(report.as_json(checked), indent=2))
     else:
-        for line in report.in_words(checked, columns()):
-            click.echo(line)
+        for line in report.in_words(checked, terminal.columns()):
+            terminal.say(line)
     failing = ("error", "warning") if strict else ("error",)
     return 1 if any(one.count(severity) for one in checked for severity in failing) else 0

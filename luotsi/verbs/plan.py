@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from luotsi import settings as settings_file
+from luotsi import terminal
 from luotsi.options import json_option
 from luotsi.planning.question import KINDS
 
@@ -61,7 +62,6 @@ def command(
     """
     from controller.core.foresee import foresee
     from controller.core.foresee_tags import foresee_tags
-    from luotsi.lines import columns
     from luotsi.linting.names import Known
     from luotsi.planning import graphs, question, tags, words
 
@@ -70,11 +70,12 @@ def command(
     found = foresee(asked.config, asked.event, asked.world)
     tagged = foresee_tags(asked.registry, asked.world.created) if asked.registry else ()
     if as_json:
-        click.echo(json.dumps(words.as_json(asked, found, tagged), indent=2, default=str))
+        terminal.exactly(json.dumps(words.as_json(asked, found, tagged), indent=2, default=str))
     elif graph or form:
-        click.echo("\n".join(graphs.draw([*tags.drawn(tagged), *found], form or "text")))
+        for each in graphs.draw([*tags.drawn(tagged), *found], form or "text"):
+            terminal.say(each)
     else:
-        for line in words.in_words(asked, found, tagged, columns()):
-            click.echo(line)
+        for line in words.in_words(asked, found, tagged, terminal.columns()):
+            terminal.say(line)
     planned = all(one.ok for one in found) and all(one.ok for one in tagged)
     return 0 if asked.config.ok and planned else 1

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from luotsi import in_use, installation, processes
+from luotsi import in_use, installation, processes, terminal
 from luotsi.installation import Installation
 from luotsi.options import json_option, settings_option
 from schemas import moments
@@ -59,7 +57,7 @@ def add(
     if as_json:
         _json(asdict(done))
         return
-    click.echo(f"{done.address} is watched as {done.name}.")
+    terminal.say(f"{done.address} is watched as {done.name}.")
     told = f", default branch {done.default_branch}" if done.default_branch else ""
     rows = [("seen", naming.refs(done.refs) + told)]
     if done.slug:
@@ -67,7 +65,7 @@ def add(
     rows += [("hook", done.hook)] if done.hook else []
     rows += [("missing", line) for line in done.missing] + [("note", line) for line in done.notes]
     _print(rows)
-    click.echo(SOON if _runs(opened) else FIRST)
+    terminal.say(SOON if _runs(opened) else FIRST)
 
 
 @command.command("remove")
@@ -115,27 +113,33 @@ def listing(settings: Path | None, as_json: bool) -> None:
     opened = installation.opened(settings)
     found = _with_ledger(opened, lambda ledger: listed.lines(ledger, opened.repositories()))
     if trouble := in_use.trouble(in_use.read(opened)):
-        click.echo(trouble, err=True)
+        terminal.say(trouble, err=True)
     if as_json:
         _json([asdict(line) for line in found])
         return
     if not found:
-        click.echo("No repository is watched. Add one with `luotsi repo add URL`.")
+        terminal.say("No repository is watched. Add one with `luotsi repo add URL`.")
         return
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("name", "forge", "hook", "looked at", "address"):
-        table.add_column(head, overflow="fold")
-    for line in found:
-        forge = f"{line.forge} {line.slug}".strip()
-        table.add_row(line.name, forge, line.hook or "–", _when(line.looked_at), line.address)
-    Console(highlight=False).print(table)
+    terminal.table(
+        (
+            (
+                line.name,
+                f"{line.forge} {line.slug}".strip(),
+                line.hook or "–",
+                _when(line.looked_at),
+                line.address,
+            )
+            for line in found
+        ),
+        ("name", "forge", "hook", "looked at", "address"),
+    )
     for line in found:
         said = (
             line.trouble and f"cannot be looked at: {line.trouble}",
             line.deaf and f"{line.forge}: {line.deaf}",
         )
         for words in (*filter(None, said), *line.notes):
-            click.echo(f"{line.name}: {words}")
+            terminal.say(f"{line.name}: {words}")
 
 
 @command.command("hook")
@@ -163,9 +167,9 @@ def hook(name: str, chain: bool, printed: bool, renew: bool, settings: Path | No
         _json(asdict(done))
         return
     if done.script:
-        click.echo(done.script, nl=False)
+        terminal.exactly(done.script, nl=False)
     for line in done.words:
-        click.echo(line, err=bool(done.script))
+        terminal.say(line, err=bool(done.script))
 
 
 def _with_ledger(opened: Installation, ask: Any) -> Any:
@@ -191,14 +195,11 @@ def _told(done: Any, as_json: bool) -> None:
         _json(asdict(done))
         return
     for line in (*done.words, "What runs takes it up within seconds."):
-        click.echo(line)
+        terminal.say(line)
 
 
 def _print(rows: Iterable[tuple[str, str]]) -> None:
-    table = Table.grid(padding=(0, 2))
-    for what, words in rows:
-        table.add_row(f"  [dim]{what}[/]", words)
-    Console(highlight=False).print(table)
+    terminal.table((terminal.line("  ", terminal.styled(what, "dim")), words) for what, words in rows)
 
 
 def _when(moment: Any) -> str:
@@ -206,7 +207,7 @@ def _when(moment: Any) -> str:
 
 
 def _json(value: Any) -> None:
-    click.echo(
+    terminal.exactly(
         json.dumps(
             value, default=lambda each: moments.to_text(each) if hasattr(each, "isoformat") else str(each)
         )

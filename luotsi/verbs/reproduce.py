@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from luotsi import installation
+from luotsi import installation, terminal
 from luotsi.installation import Installation
 from luotsi.options import json_option, settings_option
+from luotsi.terminal import line, styled
 from schemas import codec
 from schemas.errors import ConfigError
 from schemas.values import short
+from schemas.words import plural
 
 if TYPE_CHECKING:
     from agent.local import LocalRun
@@ -79,7 +81,7 @@ def command(
     kept = _keep(place, folder is not None or not same or run.interrupted)
     note = _note(run, seconds)
     if as_json:
-        click.echo(json.dumps(_json(found, findings, kept, note, codec.to_json(new)), indent=2))
+        terminal.exactly(json.dumps(_json(found, findings, kept, note, codec.to_json(new)), indent=2))
     else:
         _say(found, findings, kept, note)
     return 0 if same else 1
@@ -145,24 +147,20 @@ def _say(found: "Recorded", findings: "tuple[Finding, ...]", kept: Path | None, 
 
     row = found.row
     differs = sum(not finding.same for finding in findings)
-    click.echo()
+    terminal.say()
     if differs:
-        verdict = click.style(
-            f"✗ {differs} thing{'' if differs == 1 else 's'} differ{'s' if differs == 1 else ''}",
-            fg="red",
-            bold=True,
-        )
+        verdict = styled(f"✗ {plural(differs, 'thing differs', 'things differ')}", "bold red")
     else:
-        verdict = click.style("✓ the same", fg="green", bold=True)
-    click.echo(
-        f"{verdict}: #{row.number} {row.step} of {found.repository} at {short(row.sha)}, run again here"
-    )
+        verdict = styled("✓ the same", "bold green")
+    what = f": #{row.number} {row.step} of {found.repository} at {short(row.sha)}, run again here"
+    terminal.say(line(verdict, what))
     for same, words in compare.in_words(findings):
-        click.echo(f"  {'=' if same else click.style('≠', fg='red', bold=True)} {words}")
+        terminal.say(line("  ", "=" if same else styled("≠", "bold red"), f" {words}"))
     if note:
-        click.echo(f"  {note}")
+        terminal.say(f"  {note}")
     if kept:
-        click.echo(f"\n{kept}")
+        terminal.say()
+        terminal.say(str(kept))
 
 
 def _json(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from luotsi import terminal
 from luotsi.options import json_option
 from schemas import codec
 from schemas.errors import ConfigError
@@ -79,7 +80,7 @@ def command(
         run = _prepared(tree, step, wishes, known, runtime, folder, Path(draft))
         result = screen.follow(run, quiet=as_json)
     if as_json:
-        click.echo(json.dumps({"folder": str(run.folder), "result": codec.to_json(result)}, indent=2))
+        terminal.exactly(json.dumps({"folder": str(run.folder), "result": codec.to_json(result)}, indent=2))
     else:
         screen.summary(result, run.folder)
     return 0 if result.outcome == "complete" else 1

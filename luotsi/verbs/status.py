@@ -8,9 +8,6 @@ from typing import Any
 from urllib.parse import quote
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from sqlalchemy import select
 
 from dashboard.tags import STANDS, advice, why
@@ -19,8 +16,9 @@ from ledger.in_use import held as held_by_controller
 from ledger.pages_git import RefusedConfig
 from ledger.pages_tags import OpenTag
 from ledger.tables import executions, promotions, repositories, runs, versions
-from luotsi import in_use, installation
+from luotsi import in_use, installation, terminal
 from luotsi.options import json_option, settings_option
+from luotsi.terminal import line, styled
 from schemas import moments
 from schemas.values import short
 from schemas.words import branch, sentence
@@ -52,37 +50,32 @@ def command(settings: Path | None, as_json: bool) -> None:
     if as_json:
         facts = {"refused_configs": list(map(asdict, configs)), "open_tags": list(map(asdict, tags))}
         words = {"maintenance": resting, "trouble": trouble, "file_events": in_use.deaf(held)}
-        click.echo(json.dumps({**found, **facts, **words}, default=_text))
+        terminal.exactly(json.dumps({**found, **facts, **words}, default=_text))
         return
-    console = Console(highlight=False)
     for said in filter(None, (trouble, in_use.difference(opened, held), in_use.deaf(held))):
-        console.print(escape(said), style="bold")
+        terminal.say(styled(said, "bold"))
     if resting:
-        console.print(
-            f"[bold]Maintenance[/]: {escape(resting)}. What comes in is kept, and nothing new starts."
-        )
-    _say_what_to_mend(console, opened.address, configs, tags)
+        rest = f": {resting}. What comes in is kept, and nothing new starts."
+        terminal.say(line(styled("Maintenance", "bold"), rest))
+    _say_what_to_mend(opened.address, configs, tags)
     for title, rows in found.items():
         if rows:
-            console.print(f"\n[bold]{title}[/]")
-            console.print(_table(rows))
+            _section(title, rows)
     if not any(found.values()):
-        console.print("Nothing has happened yet. Push a commit with a valohai.yaml that has a trigger.")
+        terminal.say("Nothing has happened yet. Push a commit with a valohai.yaml that has a trigger.")
 
 
-def _say_what_to_mend(
-    console: Console, address: str, configs: Sequence[RefusedConfig], tags: Sequence[OpenTag]
-) -> None:
+def _say_what_to_mend(address: str, configs: Sequence[RefusedConfig], tags: Sequence[OpenTag]) -> None:
     """One line for each, with its commit's page: configs that do not hold, and tags without effect."""
     if configs or tags:
-        console.print("\n[bold]to mend[/]")
+        _head("to mend")
     for each in configs:
         place = f"{each.repository}/{each.root}" if each.root else each.repository
         words = f"{place} at {short(each.sha)} on {branch(each.ref)}: {sentence(each.summary)}"
-        console.print(escape(f"{words} See {_page(address, each.repository, each.sha)}"), soft_wrap=True)
+        terminal.say(f"{words} See {_page(address, each.repository, each.sha)}")
     for tag in tags:
         words = f"{tag.repository}: {tag.name} {STANDS[tag.state]}: {' '.join(filter(None, (why(tag), advice(tag))))}"
-        console.print(escape(f"{words} See {_page(address, tag.repository, tag.sha)}"), soft_wrap=True)
+        terminal.say(f"{words} See {_page(address, tag.repository, tag.sha)}")
 
 
 def _page(address: str, repository: str, sha: str) -> str:
@@ -114,19 +107,26 @@ def _queries() -> dict[str, Any]:
     }
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for name in rows[0]:
-        table.add_column(name, style="dim" if name.endswith("_at") else "")
+def _head(title: str) -> None:
+    terminal.say()
+    terminal.say(styled(title, "bold"))
+
+
+def _section(title: str, rows: list[dict[str, Any]]) -> None:
+    """A table; what people copy out of it, the address of what serves, stands below it on a line of its own."""
+    _head(title)
+    heads = [name for name in rows[0] if (title, name) != ("serving", "address")]
+    terminal.table(([_cell(name, row[name]) for name in heads] for row in rows), heads)
     for row in rows:
-        table.add_row(*(_cell(name, value) for name, value in row.items()))
-    return table
+        if title == "serving" and row["address"]:
+            terminal.say(f"{row['model']} {row['stage']}: {row['address']}")
 
 
-def _cell(name: str, value: Any) -> str:
+def _cell(name: str, value: Any) -> terminal.Words:
     if value is None:
         return "–"
-    return str(value)[:7] if name == "sha" else _text(value)
+    words = str(value)[:7] if name == "sha" else _text(value)
+    return styled(words, "dim") if name.endswith("_at") else words
 
 
 def _text(value: Any) -> str:

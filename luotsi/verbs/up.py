@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import yaml
 
-from luotsi import answering, endpoints, engines, installation, logs, tree, valkey
+from luotsi import answering, endpoints, engines, installation, logs, terminal, tree, valkey
 from luotsi.installation import Installation
 from luotsi.options import settings_option
 from luotsi.repos import naming
@@ -48,8 +48,10 @@ def command(settings: Path | None, repositories: tuple[str, ...]) -> None:
     try:
         answering.until_it_answers(opened, processes, stopping)
         if not stopping.is_set():
-            click.echo(f"Luotsi runs. Settings: {opened.settings.file}. Ctrl-C ends it.")
-            click.echo(f"\n  {opened.address}\n")
+            terminal.say(f"Luotsi runs. Settings: {opened.settings.file}. Ctrl-C ends it.")
+            terminal.say()
+            terminal.say(f"  {opened.address}")
+            terminal.say()
         stopping.wait()
     finally:
         processes.stop()
@@ -61,9 +63,9 @@ def command(settings: Path | None, repositories: tuple[str, ...]) -> None:
 def last_words(opened: Installation) -> None:
     """What goes on by itself, and how to end it."""
     left = endpoints.running(opened)
-    click.echo("Ended. Commands that run go on, and the next `luotsi up` takes them over.")
+    terminal.say("Ended. Commands that run go on, and the next `luotsi up` takes them over.")
     if left is None:
-        click.echo("So do endpoints; which, the cluster did not say. `luotsi down` ends them.")
+        terminal.say("So do endpoints; which, the cluster did not say. `luotsi down` ends them.")
     elif left:
         count = f"{len(left)} endpoint{' goes' if len(left) == 1 else 's go'} on running"
         which = "it" if len(left) == 1 else "them"
@@ -72,7 +74,7 @@ def last_words(opened: Installation) -> None:
             if opened.settings.file == Path("luotsi.yaml").absolute()
             else f" --settings {opened.settings.file}"
         )
-        click.echo(f"{count}, without the gateway: {', '.join(left)}. `luotsi down{file}` ends {which}.")
+        terminal.say(f"{count}, without the gateway: {', '.join(left)}. `luotsi down{file}` ends {which}.")
 
 
 def _check(opened: Installation) -> None:

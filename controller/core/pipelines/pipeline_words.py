@@ -1,5 +1,7 @@
 """Sentences about a pipeline: what goes on, what it waits for, and why it ended."""
 
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -7,14 +9,22 @@ from typing import Any
 from controller.core.pipelines.pipeline import RETRIES, Halt, OnError
 from schemas.states import NodeState
 
+_OBEYED = re.compile(r'["$`\\!]')
+"""What a shell does not take as it is between double quotes."""
 MOST = 6
 """Nodes that a sentence names."""
 
 
 def approval(number: int, node: str) -> str:
     """Why a node waits that a person has to let begin, and how that is done."""
+    return f"waits for approval: {command(number, node)}"
+
+
+def command(number: int, node: str) -> str:
+    """What a person copies into a shell to let a node begin."""
+    what = f"={number}/{node}"
     # Quoted always: to zsh a word that begins with `=` is the path of a command.
-    return f'waits for approval: luotsi approve "={number}/{node}"'
+    return "luotsi approve " + (shlex.quote(what) if _OBEYED.search(what) else f'"{what}"')
 
 
 def going(entries: Sequence[Mapping[str, Any]], tried: Mapping[str, tuple[str, int]]) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -66,7 +65,7 @@ def test_a_problem_is_shown_at_its_line_with_a_caret_and_a_hint(lint: Lint, tmp_
 def test_colours_follow_the_wish(lint: Lint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "valohai.yaml", BAD)
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert "\033[31m" in lint()[1]
+    assert "\033[1;31m" in lint()[1]
     monkeypatch.delenv("FORCE_COLOR")
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\033" not in lint()[1]
@@ -137,13 +136,13 @@ def test_a_pipe_is_read(lint: Lint, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_on_a_narrow_terminal_lines_end_between_words_and_the_caret_stays_below_its_word() -> None:
     text = "- trigger: {name: t, when: {push: }, run: {step: nowhere-to-be-found, environment: some-large-machine}}\n"
     checked = [report.check(Source("models/churn/europe/valohai.yaml", text.encode()))]
-    place, continued, excerpt, caret, *_ = click.unstyle("\n".join(report.in_words(checked, 60))).splitlines()
+    place, continued, excerpt, caret, *_ = "\n".join(map(str, report.in_words(checked, 60))).splitlines()
     assert place == "models/churn/europe/valohai.yaml:1:50: error: no step is"
     assert continued == "    called `nowhere-to-be-found` [trigger]"
     assert len(excerpt) <= 60
     word = excerpt[caret.index("^") : caret.rindex("~") + 1]
     assert word == "nowhere-to-be-found"
-    whole = click.unstyle("\n".join(report.in_words(checked)))
+    whole = "\n".join(map(str, report.in_words(checked)))
     assert "error: no step is called `nowhere-to-be-found` [trigger]\n" in whole
     assert text.strip() in whole
 
@@ -334,7 +333,7 @@ def test_a_fingerprint_outlives_lines_that_come_before() -> None:
 @given(st.text(max_size=300), st.sampled_from(["", GOOD, "- step:\n    name: "]))
 def test_any_text_gets_a_report_in_every_form(text: str, before: str) -> None:
     checked = [report.check(Source("valohai.yaml", (before + text).encode("utf-8", "replace")))]
-    lines = [click.unstyle(line) for line in report.in_words(checked)]
+    lines = [str(line) for line in report.in_words(checked)]
     assert lines[-1].startswith("valohai.yaml: ")
     assert not any(re.search(r"[\x00-\x08\x0b-\x1f\x7f]", line) for line in lines), (
         "no control reaches the terminal"
@@ -358,7 +357,7 @@ def test_the_caret_stands_under_the_word(line: str, column: int, marked: str) ->
 
     from schemas.values import Problem
 
-    shown, caret = (click.unstyle(text) for text in report._excerpt(Problem("f", 1, column, "m"), line))
+    shown, caret = (str(text) for text in report._excerpt(Problem("f", 1, column, "m"), line))
     at = caret.index("^")
     width = len(caret.strip().removeprefix("|").strip())
     before = next(n for n in range(len(shown) + 1) if cell_len(shown[:n]) == at)

@@ -1,5 +1,6 @@
 """A pipeline's graph at its creation, its actions, and the sentences about it."""
 
+import shlex
 from typing import Any
 
 import pytest
@@ -138,6 +139,9 @@ def test_what_goes_on_is_said() -> None:
 def test_an_approval_is_a_command_that_a_shell_takes() -> None:
     assert pipeline_words.approval(3, "deploy") == 'waits for approval: luotsi approve "=3/deploy"'
     assert pipeline_words.approval(3, "to shop") == 'waits for approval: luotsi approve "=3/to shop"'
+    for name in ('x"; id; "', "$(id)", "it's `id`", "a!b", "a\\"):
+        assert shlex.split(pipeline_words.command(3, name)) == ["luotsi", "approve", f"=3/{name}"]
+    assert pipeline_words.command(3, "$(id)") == "luotsi approve '=3/$(id)'"
 
 
 def test_why_it_ended_names_nodes_and_reasons() -> None:
