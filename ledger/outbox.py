@@ -62,6 +62,16 @@ def say(connection: Connection, status: NewStatus, now: datetime) -> bool:
     return True
 
 
+def is_said(connection: Connection, repository_id: str, sha: str, context: str) -> bool:
+    """Whether a context has a word at a commit."""
+    where = (
+        (statuses.c.repository_id == repository_id)
+        & (statuses.c.sha == sha)
+        & (statuses.c.context == context)
+    )
+    return connection.execute(select(statuses.c.id).where(where)).first() is not None
+
+
 def undelivered(
     connection: Connection, now: datetime, among: Collection[str] | None = None, limit: int = 500
 ) -> list[AnyRow]:

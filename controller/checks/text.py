@@ -20,6 +20,7 @@ from ledger.runs import RunRow
 from ledger.verdicts import VerdictRow
 from schemas import moments
 from schemas.states import FINAL_RUN, RunState
+from schemas.words import sentence
 
 CANCEL = Action("Cancel", "Stop what this check has started", "cancel")
 
@@ -53,8 +54,8 @@ def check_of(ports: Ports, connection: Connection, row: AnyRow) -> Check:
     return replace(
         _bare(row),
         state=_STATES.get(row.state, "error"),
-        title=said,
-        summary=f"{markdown.prose(said)}.",
+        title=markdown.clip(said, check_words.LONGEST_TITLE),
+        summary=sentence(markdown.prose(said)),
         finished_at="" if row.state == "pending" else moments.to_text(row.written_at),
     )
 

@@ -1,6 +1,7 @@
 """Puts a run's word into the outbox, and its record when it is final: in the transaction that changes it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -59,6 +60,30 @@ def of_run(
             "created_at": moments.to_text(run.created_at),
         }
         record(connection, repository.id, "run", f"{run.id}-{run.round}", body, now)
+
+
+@dataclass(frozen=True, slots=True)
+class TagWord:
+    """What is said of a registry tag at a commit. `words`: whole; who shows them shortens them."""
+
+    name: str
+    sha: str
+    state: status.ForgeState
+    words: str
+
+
+def of_tag(
+    connection: Connection, ports: Ports, repository: RepositoryRow, word: TagWord, now: datetime
+) -> None:
+    """Say that a registry tag has no effect, and why. A success is said only where that was said before."""
+    context = status.context(ports.settings.prefix, word.name)
+    if word.state == "success" and not outbox.is_said(connection, repository.id, word.sha, context):
+        return
+    url = f"{ports.settings.web_address}/r/{repository.name}/commit/{word.sha}"
+    said = outbox.NewStatus(
+        repository.id, word.sha, context, word.state, " ".join(word.words.split()), url, final=True
+    )
+    outbox.say(connection, said, now)
 
 
 def record(

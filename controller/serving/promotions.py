@@ -26,9 +26,10 @@ from controller.core.serving.promote import (
 from controller.git.mirror import Mirror
 from controller.ports import Ports
 from controller.reporting import statuses
+from controller.reporting.statuses import TagWord
 from controller.serving import sources, wanted
 from controller.watching import configs, observe
-from ledger import audit, observations, outbox, registry, repositories
+from ledger import audit, observations, registry, repositories
 from ledger.registry import Bound, Candidate, PromotionRow
 from ledger.repositories import ProjectRow, RepositoryRow
 from schemas import moments
@@ -160,21 +161,43 @@ def _keep(ports: Ports, repository: RepositoryRow, row: Any, decision: core.Deci
                 "reason": reason,
             }
             statuses.record(connection, repository.id, "tag", row.tag_object, body, now)
-        if isinstance(decision, RefusedTag) and decision.alarm:
-            _alarm(connection, ports, repository, row, reason)
+        if isinstance(decision, RefusedTag):
+            _refuse(connection, ports, repository, row, decision)
     if word != "ignored":
         log.info("tag judged", repository=repository.name, tag=row.name, decision=word, why=reason)
     return True
 
 
-def _alarm(connection: Connection, ports: Ports, repository: RepositoryRow, row: Any, reason: str) -> None:
-    """A tag that was accepted has moved: said on the commit where it was and on the one where it is now."""
+def _refuse(
+    connection: Connection, ports: Ports, repository: RepositoryRow, row: Any, refused: RefusedTag
+) -> None:
+    """Say it on the tag's commit; of a tag that was accepted and has moved on the one where it was, too."""
+    now = ports.clock()
+    if not refused.alarm:
+        word = TagWord(row.name, row.target, "failure", refused.reason)
+        statuses.of_tag(connection, ports, repository, word, now)
+        return
     before = [known.target for known in registry.tags(connection, repository.id) if known.name == row.name]
     for sha in dict.fromkeys((*before, row.target)):
-        context = status.context(ports.settings.prefix, "tags")
-        alarm = outbox.NewStatus(repository.id, sha, context, "error", status.clip(reason), "", final=True)
-        outbox.say(connection, alarm, ports.clock())
-    audit.note(connection, row.tagger, "moved an accepted tag", row.name, {"to": row.target}, ports.clock())
+        word = TagWord(row.name, sha, "error", refused.reason)
+        statuses.of_tag(connection, ports, repository, word, now)
+    audit.note(connection, row.tagger, "moved an accepted tag", row.name, {"to": row.target}, now)
+
+
+def _settle(
+    connection: Connection,
+    ports: Ports,
+    repository: RepositoryRow,
+    row: Any,
+    state: status.ForgeState,
+    words: str,
+) -> bool:
+    """What became of an accepted tag: kept, and said on its commit if it has no effect or had none before."""
+    changed = registry.decide_tag(connection, row.id, "accepted", words)
+    if changed and state != "pending":
+        word = TagWord(row.name, row.target, state, words)
+        statuses.of_tag(connection, ports, repository, word, ports.clock())
+    return changed
 
 
 def _words(decision: core.Decision) -> tuple[str, str]:
@@ -197,10 +220,10 @@ def _bind_versions(ports: Ports, scene: Scene) -> bool:
             if not version.named or not version.registered or (model.model, version.version) in scene.bound:
                 continue
             row = scene.rows[version.tag.tag_object]
-            project, made, words = _source(ports, scene, model.model, version.target, version.tag.name)
+            project, made, state, words = _source(ports, scene, model.model, version.target, version.tag.name)
             with ports.ledger.write() as connection:
                 if project is None or made is None:
-                    changed |= registry.decide_tag(connection, row.id, "accepted", words)
+                    changed |= _settle(connection, ports, scene.repository, row, state, words)
                     continue
                 now = ports.clock()
                 bound = registry.bind(
@@ -212,9 +235,8 @@ def _bind_versions(ports: Ports, scene: Scene) -> bool:
                     made,
                     now,
                 )
-                registry.decide_tag(
-                    connection, row.id, "accepted", f"register {model.model}: bound to its execution"
-                )
+                words = f"register {model.model}: bound to its execution"
+                _settle(connection, ports, scene.repository, row, "success", words)
                 _record_version(connection, scene, bound, now)
             scene.bound[(model.model, version.version)] = bound
             log.info("version registered", model=model.model, version=version.version, digest=bound.digest)
@@ -224,14 +246,16 @@ def _bind_versions(ports: Ports, scene: Scene) -> bool:
 
 def _source(
     ports: Ports, scene: Scene, name: str, sha: str, tag: str
-) -> tuple[ProjectRow | None, Candidate | None, str]:
-    """The project of a version and the execution that made it; where there is none yet, the sentence for the tag."""
+) -> tuple[ProjectRow | None, Candidate | None, status.ForgeState, str]:
+    """The project of a version and the execution that made it; where there is none yet, state and sentence for the tag."""
     try:
         project, rule = model_at(ports, scene, name, sha)
         made = sources.find(ports, project, rule, sha)
-        return project, made, "" if made else sources.ask(ports, scene.repository, project, rule, sha, tag)
+        if made is not None:
+            return project, made, "success", ""
+        return project, None, *sources.ask(ports, scene.repository, project, rule, sha, tag)
     except ConfigError as error:
-        return None, None, str(error)
+        return None, None, "failure", str(error)
 
 
 def _record_version(connection: Any, scene: Scene, bound: Bound, now: datetime) -> None:
@@ -278,8 +302,8 @@ def _start_promotions(ports: Ports, scene: Scene) -> bool:
             else:
                 words = policies.waits_for_version(model.model, stage.version.target)
                 with ports.ledger.write() as connection:
-                    tag_id = scene.rows[stage.tag.tag_object].id
-                    changed |= registry.decide_tag(connection, tag_id, "accepted", words)
+                    waits = scene.rows[stage.tag.tag_object]
+                    changed |= _settle(connection, ports, scene.repository, waits, "pending", words)
     return _supersede(ports, [row for row in rows if row.id not in asked]) or changed
 
 
@@ -294,7 +318,7 @@ def _start(ports: Ports, scene: Scene, stage: StageState, bound: Bound) -> set[s
             raise ConfigError(f"there is no cluster {rule.cluster}", hint=f"This installation has: {names}.")
     except ConfigError as error:
         with ports.ledger.write() as connection:
-            registry.decide_tag(connection, row.id, "accepted", str(error))
+            _settle(connection, ports, scene.repository, row, "failure", str(error))
         return set()
     kept = {
         "replicas": rule.replicas,
@@ -304,7 +328,8 @@ def _start(ports: Ports, scene: Scene, stage: StageState, bound: Bound) -> set[s
     plan = registry.Plan(stage.stage, rule.cluster, endpoint, kept)
     with ports.ledger.write() as connection:
         promotion = registry.promote(connection, bound, row, plan, ports.clock())
-        registry.decide_tag(connection, row.id, "accepted", f"assign {bound.model}: promotes {bound.version}")
+        words = f"assign {bound.model}: promotes {bound.version}"
+        _settle(connection, ports, scene.repository, row, "success", words)
     log.info("promotion started", model=bound.model, version=bound.version, stage=stage.stage)
     return {promotion}
 

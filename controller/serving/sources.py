@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from controller.core.events import TAGS
 from controller.core.serving import policies
+from controller.core.status import ForgeState
 from controller.core.triggers import Answer, Decision
 from controller.ports import Ports
 from controller.triggering import asking
@@ -27,21 +28,26 @@ def find(ports: Ports, project: ProjectRow, model: Model, sha: str) -> Candidate
 
 def ask(
     ports: Ports, repository: RepositoryRow, project: ProjectRow, model: Model, sha: str, tag: str
-) -> str:
-    """Start the trigger that makes the model at this tag's commit, unless it runs or has run; the sentence for the tag."""
+) -> tuple[ForgeState, str]:
+    """Start the trigger that makes the model at this tag's commit, unless it runs or has run; the sentence for the tag.
+
+    Its state is a failure where only a person can help.
+    """
     config = configs.of(ports, project.id, sha)
     trigger = policies.maker(config, model) if config else None
     if trigger is None:
-        return f"waits: no trigger at {sha[:7]} makes the model {model.name}; name one in `from: trigger:`"
+        words = f"no trigger at {sha[:7]} makes the model {model.name}; name one in `from: trigger:`"
+        return "failure", f"waits: {words}"
     asked = Ask("tag", sha, f"{TAGS}{tag}")
     # In no concurrency group: what a version waits for is not replaced by a newer commit's run.
     new = replace(asking.run_of(project, asked, Decision(trigger, Answer.FIRES)), concurrency_group=None)
     now = ports.clock()
     with ports.ledger.write() as connection:
         if asking.record(connection, ports, repository, [new], now):
-            return f"waits for {trigger.name}, which was started at {sha[:7]}"
+            return "pending", f"waits for {trigger.name}, which was started at {sha[:7]}"
         known = runs.at_commit(connection, project.id, trigger.name, sha)
     if any(run.state not in FINAL_RUN for run in known):
-        return f"waits for {trigger.name} at {sha[:7]}, which is running"
+        return "pending", f"waits for {trigger.name} at {sha[:7]}, which is running"
     last = known[-1]
-    return f"waits: {trigger.name} at {sha[:7]} ended as {last.state} ({last.reason}) and left no {model.source.output}"
+    came = f"ended as {last.state} ({last.reason}) and left no {model.source.output}"
+    return "failure", f"waits: {trigger.name} at {sha[:7]} {came}"

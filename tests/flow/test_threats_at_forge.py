@@ -251,7 +251,7 @@ def test_threat_11_the_alarm_is_a_check_of_both_commits(
         how(mind, name, second)
         mind.turns()
         for sha in (first, second):
-            assert mind.shown(sha)["luotsi/tags"] == "failure", name
+            assert mind.shown(sha)[f"luotsi/{name}"] == "failure", name
     assert list(mind.cluster.served.values()) == [serving]
     assert [row for row in mind.executions() if row.kind == "build"] == builds
     assert mind.site.shown_deployments(second) == []

@@ -71,8 +71,8 @@ def test_threat_11_a_tag_that_changed_hands_promotes_nothing_and_alarms_on_both_
     mind.turns()
     assert facts(mind) == before
     for sha in (first, second):
-        assert mind.notes(sha)["luotsi/tags"].startswith("error: "), sha
-        assert name in mind.notes(sha)["luotsi/tags"]
+        assert mind.notes(sha)[f"luotsi/{name}"].startswith(f"error: {name} was "), sha
+        assert "make a new tag" in mind.notes(sha)[f"luotsi/{name}"], "the advice is not cut off"
     how(mind, name, first)
     mind.turns()
     assert facts(mind) == before, "nor does it when it is put back"
