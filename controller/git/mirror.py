@@ -26,7 +26,8 @@ from schemas.values import RefName, Sha, short
 
 __all__ = ["CommitInfo", "Credentials", "Mirror", "TagInfo"]
 
-_SEEN = "refs/luotsi/seen/"
+SEEN = "refs/luotsi/seen/"
+"""Before a commit's id: what keeps it, whatever becomes of the refs that led to it."""
 _BROUGHT = "refs/luotsi/brought/"
 _MANY = 100
 _CONFIG = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"
@@ -266,7 +267,7 @@ class Mirror:
 
     def _keep(self, shas: Iterable[Sha]) -> dict[Sha, pygit2.Reference]:
         create = self.repository().references.create
-        return {sha: create(_SEEN + sha, pygit2.Oid(hex=sha), force=True) for sha in shas}
+        return {sha: create(SEEN + sha, pygit2.Oid(hex=sha), force=True) for sha in shas}
 
     def _drop(self, refs: Collection[RefName]) -> None:
         for ref in list(self.repository().references.iterator()) if refs else ():
