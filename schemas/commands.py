@@ -63,6 +63,21 @@ def values_for(step: Step, explicit: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
+def several(parameter: Parameter, value: Any) -> list[Any] | None:
+    """The values of a task's executions where it is given several for one parameter of its step; None: one value for all.
+
+    A list is one value an execution. To a parameter that takes several values itself a flat list is one value, and a list of
+    lists is several. Raises `ConfigError` for a list without values.
+    """
+    if not isinstance(value, list | tuple):
+        return None
+    if not value and not parameter.multiple:
+        raise ConfigError(f"parameter `{parameter.name}`: an empty list is no value for any execution")
+    if parameter.multiple and not any(isinstance(item, list | tuple) for item in value):
+        return None
+    return list(value)
+
+
 def checked(parameter: Parameter, value: Any) -> Any:
     """The value as the parameter takes it. Raises `ConfigError`."""
     if isinstance(value, tuple):

@@ -8,8 +8,8 @@ from valohai_yaml.objs import Step
 from schemas.checks.findings import Findings, clip
 from schemas.checks.items import Item, Items
 from schemas.checks.ours import texts
-from schemas.checks.pipelines import Node, graph_of
-from schemas.commands import checked
+from schemas.checks.pipelines import Graph, Node, graph_of
+from schemas.commands import checked, several
 from schemas.errors import ConfigError
 from schemas.repo_config import Target
 from schemas.yaml_marks import Path
@@ -56,7 +56,7 @@ def _check_step(step: Step, target: Target, path: Path, findings: Findings) -> N
             hint = findings.nearest(name, step.parameters)
             findings.error(where, f"step `{step.name}` has no parameter `{clip(name, 60)}`", hint, key=True)
         elif value is not None:
-            _check_value(step.parameters[name], value, where, findings)
+            _check_value(step.parameters[name], value, target.kind == "task", where, findings)
     for name in target.inputs:
         if name not in step.inputs:
             hint = findings.nearest(name, step.inputs)
@@ -64,17 +64,27 @@ def _check_step(step: Step, target: Target, path: Path, findings: Findings) -> N
             findings.error(where, f"step `{step.name}` has no input `{clip(name, 60)}`", hint, key=True)
 
 
-def _check_value(parameter: Any, value: Any, path: Path, findings: Findings) -> None:
+def _check_value(parameter: Any, value: Any, is_task: bool, path: Path, findings: Findings) -> bool:
+    """Whether the parameter takes what it is given; of a task each of several values, where that is what a list means."""
     try:
-        checked(parameter, value)
+        values = several(parameter, value) if is_task else None
     except ConfigError as error:
         findings.error(path, error.message)
+        return False
+    places = [(path, value)] if values is None else [((*path, i), one) for i, one in enumerate(values)]
+    for where, one in places:
+        try:
+            checked(parameter, one)
+        except ConfigError as error:
+            findings.error(where, error.message)
+            return False
+    return True
 
 
 def _check_complete(step: Step, target: Target, varied: set[str], path: Path, findings: Findings) -> None:
     """What an execution would be refused for: required parameters and inputs that nobody gives a value."""
-    given = {name for name, value in target.parameters.items() if value is not None} | varied
     taken = {name for name, value in target.parameters.items() if value is None}
+    given = (set(target.parameters) | varied) - taken
     for kind, name in missing(step, given, taken, dict(target.inputs)):
         message = f"{kind} `{clip(name, 60)}` of step `{step.name}` has no value"
         hint = f"Give one here under `{kind}s`, or a default in the step, or make it optional there."
@@ -106,7 +116,8 @@ def varies(task: dict[str, Any]) -> set[str]:
 
 def _check_pipeline(item: Item, wanted: Item, target: Target, items: Items, findings: Findings) -> None:
     path = (*item.path, "run")
-    known = {parameter.name for parameter in wanted.official.parameters}
+    known = {parameter.name: parameter.targets for parameter in wanted.official.parameters}
+    graph = graph_of(wanted, items)
     for name, value in target.parameters.items():
         where = (*path, "parameters", name)
         if name not in known:
@@ -116,7 +127,8 @@ def _check_pipeline(item: Item, wanted: Item, target: Target, items: Items, find
             )
         elif not _plain(value):
             findings.error(where, "a value must be text, a number, true or false, or a list of these")
-    graph = graph_of(wanted, items)
+        else:
+            _check_aims(value, known[name], graph, where, findings)
     for name in target.inputs:
         where = (*path, "inputs", name)
         node_name, _, input_name = name.partition(".")
@@ -173,8 +185,23 @@ def _from_pipeline(node: str, wanted: Item, target: Target) -> dict[str, Any]:
     return values
 
 
+def _check_aims(value: Any, targets: list[str], graph: Graph, path: Path, findings: Findings) -> None:
+    """The value of a pipeline's parameter fits the parameters of nodes that it is for. An edge there is stronger than it."""
+    if value is None or value == "":
+        return
+    fed = {edge.target for edge in graph.item.official.edges}
+    aims = [target.replace(".parameters.", ".parameter.", 1) for target in targets]
+    for aim in aims:
+        name, _, key = aim.partition(".parameter.")
+        node = graph.nodes.get(name)
+        if aim in fed or node is None or node.step is None or key not in node.step.parameters:
+            continue
+        if not _check_value(node.step.parameters[key], value, node.type == "task", path, findings):
+            return
+
+
 def _plain(value: Any) -> bool:
-    return all(
-        one is None or isinstance(one, str | int | float)
-        for one in (value if isinstance(value, list) else [value])
-    )
+    """Whether some parameter could take it. Lists of lists are for tasks."""
+    if isinstance(value, list):
+        return all(_plain(one) for one in value)
+    return value is None or isinstance(value, str | int | float)

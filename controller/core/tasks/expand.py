@@ -27,7 +27,7 @@ from typing import Any
 from controller.core.given import given_json
 from controller.core.plan import Given, lookup
 from controller.core.tasks.variants import LIMIT, Variant, chance_of, dimension, draw, unique, values
-from schemas.commands import values_for
+from schemas.commands import several, values_for
 from schemas.errors import ConfigError
 
 ENGINES = ("optuna",)
@@ -130,27 +130,19 @@ def _whole(step: Any, name: str) -> bool:
 def _with_given(
     task: str, step: Any, variants: dict[str, Variant], given: Given
 ) -> tuple[dict[str, Variant], dict[str, Any]]:
-    """What varies and what does not, once the values from outside are in. A list is one value an execution.
-
-    Only to a parameter that takes several values itself a flat list is one value, and a list of lists is several.
-    """
+    """What varies and what does not, once the values from outside are in (`schemas.commands.several`)."""
     fixed: dict[str, Any] = {}
     for name, value in given.parameters.items():
         parameter = step.parameters.get(name)
-        many = isinstance(value, list | tuple)
-        if many and parameter is not None and parameter.multiple:
-            many = any(isinstance(item, list | tuple) for item in value)
-        if many or (name in variants and value is not None):
-            items = list(value) if many else [value]
-            if not items:
-                raise ConfigError(f"task {task} is given an empty list for parameter {name}")
-            variants = {
-                **variants,
-                name: Variant(task, name, "multiple", {"items": items}, _whole(step, name)),
-            }
-        else:
+        items = several(parameter, value) if parameter is not None else None
+        if items is None and name in variants and value is not None:
+            items = [value]
+        if items is None:
             fixed[name] = value
             variants = {key: variant for key, variant in variants.items() if key != name}
+        else:
+            made = Variant(task, name, "multiple", {"items": items}, _whole(step, name))
+            variants = {**variants, name: made}
     return variants, fixed
 
 

@@ -137,7 +137,10 @@ def test_what_an_event_would_start_is_foreseen_and_always_in_the_same_way(
 def test_what_the_linter_lets_a_trigger_start_can_be_planned(items: Items) -> None:
     """Every step, task and node has the values that it needs, but for variables: those may be the installation's."""
     config = parse_config(written(items))
+    let_pass = {trigger.name for trigger in config.triggers}
     for one in foresee(config, EVENTS[0], World(NOW)):
+        if one.trigger not in let_pass:
+            continue
         problems = [one.problem, *(work.problem for work in one.works)]
         # How many values an edge brings, nobody knows before.
         later = ("environment variable", "Only a single value is allowed")

@@ -236,7 +236,7 @@ WRONG = [
         "",
     ),
     (
-        "{name: t, when: {push: }, run: {task: sweep, parameters: {lr: §[1, 2]}}}",
+        "{name: t, when: {push: }, run: {step: train, parameters: {lr: §[1, 2]}}}",
         "Only a single value is allowed",
         "",
     ),
