@@ -1,7 +1,7 @@
 """Answers to comments, on their way to the forge: one answer to one comment, kept with what it tells of."""
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -9,6 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from ledger.rows import AnyRow
 from ledger.tables import inbox, replies
 
+QUIET = timedelta(hours=1)
+"""Between two refusals to one person below one pull request."""
 PART = "command"
 """The kind of the inbox's rows that hold the parts of answers."""
 
@@ -82,6 +84,27 @@ def undelivered(
     return list(connection.execute(statement.order_by(replies.c.id).limit(limit)))
 
 
+def full_until(
+    connection: Connection, among: Collection[str], limit: int, period: timedelta, now: datetime
+) -> datetime | None:
+    """Until when no other comment is made, since `limit` of them were within `period`; None: one can be.
+
+    `among`: ids of the repositories that are counted together.
+    """
+    made = connection.execute(
+        select(replies.c.delivered_at)
+        .where(
+            replies.c.repository_id.in_(list(among)),
+            replies.c.delivered_at > now - period,
+            replies.c.comment_id.is_not(None),
+        )
+        .order_by(replies.c.delivered_at.desc())
+        .offset(limit - 1)
+        .limit(1)
+    ).scalar()
+    return None if made is None else made + period
+
+
 def delivered(connection: Connection, reply_id: int, comment_id: str, now: datetime) -> None:
     """The forge has it, as the comment with this id of its own."""
     connection.execute(
@@ -125,6 +148,18 @@ def end_part(connection: Connection, repository_id: str, key: str, text: str) ->
         .where(inbox.c.kind == PART, inbox.c.source == repository_id, inbox.c.delivery == key)
         .values(outcome=text)
     )
+
+
+def refuse(connection: Connection, repository_id: str, key: str, comment: str, now: datetime) -> bool:
+    """Whether a refusal is answered: one in `QUIET` under a `key`, of at most 200 characters. The same comment always is."""
+    where = (inbox.c.kind == PART) & (inbox.c.source == repository_id) & (inbox.c.delivery == key)
+    begun, answered = begin_part(connection, repository_id, key, now)
+    if answered == comment:
+        return True
+    if answered is not None and begun > now - QUIET:
+        return False
+    connection.execute(update(inbox).where(where).values(received_at=now, outcome=comment))
+    return True
 
 
 def _part(connection: Connection, repository_id: str, key: str) -> AnyRow | None:

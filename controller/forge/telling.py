@@ -39,6 +39,11 @@ SPARE = 0.1
 """Share of the calls of an hour that is kept for final words."""
 HALF = 0.5
 """Share of them from which on what the forge shows is compared with what it was told."""
+COMMENTS = ((10, timedelta(minutes=1)), (200, timedelta(hours=1)))
+"""Comments that are made at one forge within a time. GitHub takes about 80 of all that is made a minute, and 500 an hour.
+
+https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api: checks and statuses need most of that.
+"""
 ON_THE_WAY: tuple[DeploymentShown, ...] = ("queued", "in_progress")
 """States of a deployment that another follows."""
 
@@ -197,7 +202,24 @@ def _replies(ports: Ports) -> int:
         known = watched.at_forges(ports, connection)
         rows = replies.undelivered(connection, ports.clock(), known)
 
-    return _each(ports, known, rows, _reply, replies.troubled)
+    def reply(ports: Ports, api: ForgeApi, repository: RepositoryRow, row: Any) -> bool:
+        together = [id for id, one in known.items() if one.forge == repository.forge]
+        wait = _full(ports, together) if row.comment_id is None else None
+        if wait is None:
+            return _reply(ports, api, repository, row)
+        with ports.ledger.write() as connection:
+            replies.troubled(connection, [row.id], row.trouble, wait)
+        return False
+
+    return _each(ports, known, rows, reply, replies.troubled)
+
+
+def _full(ports: Ports, together: Sequence[str]) -> datetime | None:
+    """Until when a comment waits, so that those of many people do not use up what a forge takes; None: it is made now."""
+    now = ports.clock()
+    with ports.ledger.read() as connection:
+        waits = [replies.full_until(connection, together, most, period, now) for most, period in COMMENTS]
+    return max((wait for wait in waits if wait is not None), default=None)
 
 
 def _reply(ports: Ports, api: ForgeApi, repository: RepositoryRow, row: Any) -> bool:

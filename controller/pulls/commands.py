@@ -64,9 +64,12 @@ def answer(ports: Ports, repository: RepositoryRow, comment: Comment) -> str:
     if not asked:
         return ""
     if not comment.may_write:
-        return _refusal(comment)
+        return _refusal(ports, repository, comment, asked[0])
     said = [(one, _once(ports, repository, comment, place, one)) for place, one in enumerate(asked[:MOST])]
-    parts = [f"At commit {answers.at(comment.head)}:", "\n".join(_item(one, words) for one, words in said)]
+    parts = [
+        f"At commit {answers.at(comment.head)}, as {_said_by(comment)} asked for:",
+        "\n".join(_item(one, words) for one, words in said),
+    ]
     if len(asked) > MOST:
         parts.append(f"Only the first {MOST} commands of a comment are heard.")
     return markdown.joined([*parts, _moved(ports, repository, comment)])
@@ -111,11 +114,26 @@ def _tidy(one: Spoken) -> Spoken:
     return Spoken(one.name, " ".join(one.arguments.replace("`", " ").split()))
 
 
-def _refusal(comment: Comment) -> str:
+def _refusal(ports: Ports, repository: RepositoryRow, comment: Comment, one: Spoken) -> str:
+    """What a person without rights reads, once in a while below a pull request: else anybody could let us write without end."""
+    key = events.clip(f"refused below {comment.number}: {comment.author_id or comment.author}")
+    with ports.ledger.write() as connection:
+        if not replies.refuse(connection, repository.id, key, comment.key, ports.clock()):
+            return ""
     who = markdown.code(comment.author)
     return (
-        f"{who} may not write to this repository, so nothing was done. Somebody who may can write the same."
+        f"{who} may not write to this repository, so nothing was done for {_command(one)}{_when(comment)}. Somebody who may "
+        "can write the same. More of it from the same account gets no answer here for an hour."
     )
+
+
+def _said_by(comment: Comment) -> str:
+    return f"{markdown.code(comment.author)}{_when(comment)}"
+
+
+def _when(comment: Comment) -> str:
+    """By the minute, which tells the comments of one person apart."""
+    return f" of {markdown.text(comment.at[:16].replace('T', ' '))} UTC" if comment.at else ""
 
 
 def _once(ports: Ports, repository: RepositoryRow, comment: Comment, place: int, one: Spoken) -> str:
@@ -143,11 +161,15 @@ def _lines(lines: list[Line]) -> str:
 
 def _item(one: Spoken, words: str) -> str:
     """A command with its answer, as an item of a list; an answer of several paragraphs or lines stands below it."""
-    command = markdown.code(f"/{one.name} {one.arguments}".rstrip())
+    command = _command(one)
     if "\n" not in words:
         return f"- {command}: {words}"
     below = words if words.startswith("  - ") else "\n".join(f"  {line}" for line in words.split("\n"))
     return f"- {command}:\n{below}"
+
+
+def _command(one: Spoken) -> str:
+    return markdown.code(f"/{one.name} {one.arguments}".rstrip())
 
 
 def _moved(ports: Ports, repository: RepositoryRow, comment: Comment) -> str:

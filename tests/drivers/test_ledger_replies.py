@@ -70,6 +70,42 @@ def test_a_part_of_an_answer_is_begun_once_and_keeps_what_it_came_to(ledger: Led
         assert inbox.unhandled(connection) == []
 
 
+def test_a_refusal_is_answered_once_in_a_while_and_to_the_same_comment_again(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        wine = of(connection)
+
+        def refuse(comment: str, now: datetime, key: str = "eve") -> bool:
+            return replies.refuse(connection, wine, key, comment, now)
+
+        soon = NOW + replies.QUIET - timedelta(seconds=1)
+        assert [refuse("1", NOW), refuse("2", soon), refuse("1", soon)] == [True, False, True]
+        assert refuse("2", soon, "mallory")
+        late = NOW + replies.QUIET
+        assert [refuse("3", late), refuse("4", late), refuse("3", late)] == [True, False, True]
+        assert inbox.unhandled(connection) == []
+
+
+def test_where_enough_comments_were_made_the_next_waits_for_the_first_of_them(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        wine, tea = of(connection), of(connection, "tea")
+        minute = timedelta(minutes=1)
+        for number, source in enumerate((wine, tea, wine)):
+            replies.say(connection, source, 7, str(number), "An answer", NOW)
+        for number, row in enumerate(replies.undelivered(connection, NOW)):
+            replies.delivered(connection, row.id, f"forge-{number}", NOW + timedelta(seconds=number))
+        now = NOW + timedelta(seconds=10)
+        replies.say(connection, wine, 7, "never", "For nobody", now, told=True)
+
+        def full(limit: int, among: list[str], at: datetime = now) -> datetime | None:
+            return replies.full_until(connection, among, limit, minute, at)
+
+        assert full(3, [wine, tea]) == NOW + minute
+        assert full(4, [wine, tea]) is None
+        assert full(2, [wine]) == NOW + minute
+        assert full(2, [tea]) is None
+        assert full(3, [wine, tea], NOW + minute) is None
+
+
 def run(connection: Connection, state: RunState, sha: str = A, project: int = 0, name: str = "wine") -> str:
     repository = of(connection, name)
     projects = repositories.projects_of(connection, repository)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from controller.forge import telling
 from schemas.states import RunState
 from schemas.values import short
 from tests.builders.github_site import Identity
@@ -95,3 +96,21 @@ def test_the_buttons_of_a_check_begin_and_end_its_run(mind: PullMind, pull: Pull
     mind.turns()
     assert mind.run("train").state is RunState.CANCELLED
     assert mind.shown(pull.head_sha)["luotsi/train"] == "cancelled"
+
+
+@pytest.mark.parametrize("identity", ["app"])
+def test_many_comments_are_answered_at_a_pace_and_refusals_once(mind: PullMind, pull: Pull) -> None:
+    """The forge counts all that is made, and checks need most of it. A token's kept comment would be one of them."""
+    for number in range(14):
+        mind.site.there.eve.comment(pull, f"/approve x{number}")
+        mind.site.there.bob.comment(pull, f"/retest y{number}")
+
+    def answers() -> list[str]:
+        return [one for one in talk(mind, pull) if "\n\n<!-- luotsi " in one]
+
+    mind.turns()
+    most, period = telling.COMMENTS[0]
+    assert len(answers()) == most
+    mind.later(period.total_seconds())
+    assert len(answers()) == 15
+    assert sum("may not write" in one for one in answers()) == 1

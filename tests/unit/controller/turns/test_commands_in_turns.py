@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,26 @@ def test_who_may_not_write_is_told_so_and_nothing_is_done(talk: Talk, text: str)
     said = visible(talk.say(text, may_write=False, author="eve"))
     assert "eve may not write to this repository, so nothing was done" in said
     assert (talk.states(), talk.audit()) == (before, [])
+
+
+def test_who_may_not_write_is_told_so_once_an_hour_and_pull_request(talk: Talk) -> None:
+    eve = {"may_write": False, "author": "eve", "author_id": "66"}
+    first = talk.comment("/approve x0", at="2030-01-02T03:04:05+00:00", **eve)
+    said = commands.answer(talk.mind.ports, talk.repository, first)
+    assert "nothing was done for /approve x0 of 2030-01-02 03:04 UTC" in visible(said)
+    assert [talk.say(f"/approve x{number}", **eve) for number in range(1, 5)] == [""] * 4
+    assert commands.answer(talk.mind.ports, talk.repository, first) == said, "a crash before it was kept"
+    assert talk.say("/retest", may_write=False, author="mallory", author_id="67") != ""
+    assert talk.say("/retest", number=8, **eve) != ""
+    assert "begins" in talk.say("/cancel\n/retest train")
+    talk.mind.now += timedelta(minutes=61)
+    assert talk.say("/approve x6", **eve) != ""
+    assert talk.say("/approve x7", **eve) == ""
+
+
+def test_an_answer_says_whose_comment_it_answers(talk: Talk) -> None:
+    said = visible(talk.say("/help", at="2030-01-02T03:04:05+00:00"))
+    assert said.startswith(f"At commit {short(talk.head)}, as ada of 2030-01-02 03:04 UTC asked for:")
 
 
 @pytest.mark.parametrize("text", ["", "Thanks!", "/train", "> /retest", "/retset", "```\n/cancel\n```"])
