@@ -77,10 +77,12 @@ def _shown(pipeline: Any, node: str) -> list[str]:
 
 
 def step_of(config: Any, node: Any) -> Any:
-    """The step that a node runs: its own, or that of its task blueprint."""
-    name = node.step
+    """The step that a node runs: its own, or that of its task blueprint. Raises `ConfigError`."""
+    name, task = node.step, getattr(node, "task", None)
+    if not name and not task:
+        raise ConfigError(f"node {node.name} names no step")
     if not name:
-        name = lookup(config.tasks, "task", node.task).step
+        name = lookup(config.tasks, "task", task).step
     return lookup(config.steps, "step", name)
 
 

@@ -360,3 +360,9 @@ def test_a_deployments_target_comes_from_its_item() -> None:
 def test_an_endpoints_file_is_exactly_one_output(edges: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         plan_deployment(config(edges), "p", "d", {"a": OUTPUTS})
+
+
+def test_a_node_of_a_broken_file_that_names_no_step_says_so() -> None:
+    read = parse_config(b"- pipeline: {name: p, nodes: [{name: a, type: execution, step: ''}], edges: []}\n")
+    with pytest.raises(ConfigError, match="node a names no step"):
+        given_to(read.valohai, "p", "a", {}, Given())
