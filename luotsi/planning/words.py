@@ -221,6 +221,6 @@ def _children(work: Work) -> Iterator[tuple[str, str]]:
 
 
 def clip(text: str, longest: int = LONGEST) -> str:
-    """One line that a terminal takes."""
-    plain = "".join(c if c.isprintable() else " " for c in text)
+    """One line, with at most so many characters."""
+    plain = str(line(text))
     return plain if len(plain) <= longest else plain[: longest - 1] + "…"
