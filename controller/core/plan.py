@@ -49,6 +49,8 @@ class Facts:
     """Names of the groups' secrets: their values come with the claim."""
     everywhere: tuple[str, ...] = ()
     """Groups that every step of the repository gets, before its own."""
+    by_hand: str = ""
+    """How a person gives the variable `{}` to the execution by hand; empty where nobody can."""
     stores: tuple[str, ...] = ("artifacts",)
     joiner: str = "&&"
     resolve: Callable[[str], tuple[DatumFile, ...]] = unresolved
@@ -311,6 +313,8 @@ def _where_from(step: Any, variable: str, facts: Facts) -> str:
         has = variable in facts.groups.get(name, ()) or variable in facts.secrets.get(name, ())
         if has and name in facts.denied:
             return f"The variable group {name} has it, and {facts.denied[name]}."
+    if facts.by_hand:
+        return f"Give it: {facts.by_hand.replace('{}', variable)}. Or give it a default in the file."
     return "Give it a default, or put it into a group of the settings' variable-groups."
 
 

@@ -37,6 +37,7 @@ class Wishes:
     variables: Mapping[str, str] = field(default_factory=dict)
     image: str | None = None
     groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     mounts: tuple[str, ...] = ()
     joiner: str = "&&"
 
@@ -120,6 +121,8 @@ def job(tree: Tree, step: str, wishes: Wishes, archive: Path) -> Job:
         archive=Archive(keys.code(project, head), made.digest, made.size),
         created=moments.now(),
         groups={**{name: {} for name in described.environment_variable_groups or ()}, **wishes.groups},
+        secrets={name: frozenset(values) for name, values in wishes.secrets.items()},
+        by_hand="--environment-variable {}=VALUE",
         stores=tuple(dict.fromkeys(("artifacts", described.upload_store or "artifacts"))),
         joiner=wishes.joiner,
         resolve=_unknown,

@@ -95,6 +95,7 @@ def _wishes(environment: str | None, known: "Known", given: Mapping[str, Any]) -
         variables={n: v[-1] for n, v in pairs(given["variables"], "--environment-variable DEBUG=1").items()},
         image=given["image"],
         groups=known.groups,
+        secrets=known.secrets,
         mounts=known.mounts(environment),
         joiner=known.joiner,
     )

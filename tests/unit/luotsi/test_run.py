@@ -203,6 +203,19 @@ def test_settings_bring_groups_and_their_secrets_are_masked(
     assert [path.name for path in tmp_path.iterdir()].count("keys") == 0
 
 
+def test_a_variable_that_nothing_gives_can_be_given_by_hand(run: Run, tmp_path: Path) -> None:
+    file = Path("valohai.yaml")
+    needed = "    environment-variables: [{name: TOKEN, optional: false}]\n"
+    file.write_text(file.read_text().replace("    inputs: [{name: data}]\n", needed))
+    code, _, err = run("needs", "--process")
+    assert (code, "Give it: --environment-variable TOKEN=VALUE." in err) == (2, True)
+    code, out, _ = run("needs", "--process", "--environment-variable", "TOKEN=given")
+    assert "given" in out
+    (tmp_path / "luotsi.yaml").write_text(SETTINGS)
+    _, out, err = run("needs", "--process", "--settings", str(tmp_path / "luotsi.yaml"))
+    assert "*** seen" in out, err
+
+
 def test_what_only_an_installation_knows_is_told(run: Run) -> None:
     code, _, err = run("needs", "--process")
     assert (code, "needs input data, and nothing gives it" in err) == (2, True)
