@@ -32,6 +32,12 @@ def ledger(installation: Installation, read_only: bool = False) -> Ledger:
     return opened
 
 
+def ledger_in_use(installation: Installation) -> Ledger:
+    """The ledger of an installation that is there, for writing. Raises `Stalled` where none was made, and makes none."""
+    ledger(installation, read_only=True).close()
+    return ledger(installation)
+
+
 def open_stores(installation: Installation) -> dict[str, Store]:
     """The system store and the artifact stores."""
     found = {}

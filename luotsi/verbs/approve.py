@@ -13,7 +13,7 @@ import click
 from controller.core.pipelines import pipeline_words
 from ledger import approvals, inbox
 from ledger.approvals import Waiting
-from luotsi import installation, terminal
+from luotsi import in_use, terminal
 from luotsi.options import json_option, settings_option
 from queues import wake
 from queues.connection import connect
@@ -36,8 +36,8 @@ def command(node: str | None, repository: str | None, settings: Path | None, as_
     """
     from luotsi import wiring
 
-    opened = installation.opened(settings)
-    ledger = wiring.ledger(opened, read_only=node is None)
+    opened = in_use.opened(settings)
+    ledger = wiring.ledger(opened, read_only=True) if node is None else wiring.ledger_in_use(opened)
     with ledger.read() as connection:
         waiting = [row for row in approvals.waiting(connection) if repository in (None, row.repository)]
     if node is None:

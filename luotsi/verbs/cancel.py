@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, select
 
 from ledger import inbox
 from ledger.tables import executions, pipelines, projects, repositories, tasks
-from luotsi import installation, terminal
+from luotsi import in_use, terminal
 from luotsi.options import settings_option
 from queues import wake
 from queues.connection import connect
@@ -50,8 +50,8 @@ def command(number: str, repository: str | None, settings: Path | None) -> None:
             f"{number} is not the number of an execution, a task or a pipeline",
             hint="Like this: luotsi cancel 12",
         )
-    opened = installation.opened(settings)
-    ledger = wiring.ledger(opened)
+    opened = in_use.opened(settings)
+    ledger = wiring.ledger_in_use(opened)
     with ledger.read() as connection:
         found = _find(connection, mark, int(wanted), repository)
     if found.finished_at is not None:

@@ -31,6 +31,7 @@ def command(once: bool, as_json: bool, workspace: Path | None) -> int:
 
     Containers where a Docker engine answers, plain processes elsewhere. Ends what it started with Ctrl-C.
 
+    \b
         luotsi demo
         luotsi demo --once --json
     """

@@ -29,7 +29,7 @@ def command(
     from luotsi import wiring
 
     opened = installation.opened(settings)
-    ledger = wiring.ledger(opened)
+    ledger = wiring.ledger_in_use(opened)
     with ledger.read() as connection:
         found = wishes.repository(connection, repository)
     body = {"model": model, "stage": stage, "version": version, "repository": found.id}

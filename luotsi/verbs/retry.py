@@ -8,7 +8,7 @@ from sqlalchemy import Connection, or_, select
 
 from ledger.rows import AnyRow
 from ledger.tables import executions, pipelines, projects, repositories, runs, tasks
-from luotsi import installation, wishes
+from luotsi import in_use, wishes
 from luotsi.options import settings_option, wait_option
 from schemas.errors import ConfigError
 from schemas.values import short
@@ -38,8 +38,8 @@ def command(what: str, commit: str, repository: str | None, wait: float, setting
     """
     from luotsi import wiring
 
-    opened = installation.opened(settings)
-    ledger = wiring.ledger(opened)
+    opened = in_use.opened(settings)
+    ledger = wiring.ledger_in_use(opened)
     with ledger.read() as connection:
         found = _numbered(connection, what) if _is_number(what) else _of_trigger(connection, what, commit)
     run = _one([row for row in found if repository in (None, row.repository)], what, commit)

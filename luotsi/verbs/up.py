@@ -12,7 +12,7 @@ from luotsi.installation import Installation
 from luotsi.options import settings_option
 from luotsi.repos import naming
 from luotsi.verbs.web import check_free
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, LuotsiError
 
 
 @click.command("up")
@@ -26,6 +26,7 @@ from schemas.errors import ConfigError
 def command(settings: Path | None, repositories: tuple[str, ...]) -> None:
     """Run everything on this machine: web side, controller, agents, gateway, an embedded Valkey, a SQLite ledger.
 
+    \b
         luotsi up --repository git@example.org:team/churn.git
         luotsi up                       (the repositories of ./luotsi.yaml)
 
@@ -34,12 +35,15 @@ def command(settings: Path | None, repositories: tuple[str, ...]) -> None:
     """
     logs.configure("up")
     opened = installation.opened(settings)
-    if repositories:
-        opened = _with_repositories(opened, repositories)
-    if not opened.settings.get("repositories"):
-        raise ConfigError("there is no repository to watch", hint="Try `luotsi up --repository PATH_OR_URL`.")
-    tree.refuse_a_second(opened)
-    _check(opened)
+    written = _write(opened, repositories)
+    try:
+        if written:
+            opened = installation.opened(opened.settings.file)
+        _check(opened)
+    except LuotsiError:
+        if written:
+            opened.settings.file.unlink()  # so that the next try is again the first one
+        raise
     stopping = threading.Event()
     for wish in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wish, lambda *_: stopping.set())
@@ -79,6 +83,9 @@ def last_words(opened: Installation) -> None:
 
 def _check(opened: Installation) -> None:
     """Say before anything starts what would only be seen in a log later."""
+    if not opened.settings.get("repositories"):
+        raise ConfigError("there is no repository to watch", hint="Try `luotsi up --repository PATH_OR_URL`.")
+    tree.refuse_a_second(opened)
     for environment in opened.environments():
         if environment.runtime["kind"] in ("auto", "docker"):
             engines.required(environment.name, environment.runtime.get("engine"))
@@ -87,18 +94,20 @@ def _check(opened: Installation) -> None:
         check_free(*gateway, "clusters.<name>.listen")
 
 
-def _with_repositories(opened: Installation, addresses: tuple[str, ...]) -> Installation:
-    """Add repositories to the settings file, which is made when it is missing. Comments of an existing one would be lost,
-    so one that exists is only read."""
+def _write(opened: Installation, addresses: tuple[str, ...]) -> bool:
+    """Make the settings file with these repositories, and say whether it was made.
+
+    Comments of one that exists would be lost, so it is only read: `ConfigError` where it does not have them all.
+    """
     known = list(opened.settings.get("repositories", default=[]))
     fresh = [a for a in addresses if a not in [entry["address"] for entry in known]]
+    if not fresh:
+        return False
     entries = known + [
         {"name": naming.name(address), "address": naming.absolute(address)} for address in fresh
     ]
-    file = opened.settings.file
-    if file.exists() and fresh:
-        text = yaml.safe_dump({"repositories": entries}, sort_keys=False)
+    file, text = opened.settings.file, yaml.safe_dump({"repositories": entries}, sort_keys=False)
+    if file.exists():
         raise ConfigError(f"{file} exists and is yours: add the repository to it", hint=f"Like this:\n{text}")
-    if fresh:
-        file.write_text(yaml.safe_dump({"repositories": entries}, sort_keys=False), encoding="utf-8")
-    return installation.opened(file)
+    file.write_text(text, encoding="utf-8")
+    return True

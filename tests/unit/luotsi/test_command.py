@@ -32,6 +32,44 @@ def test_every_verb_teaches_itself(verb: str, capsys: pytest.CaptureFixture[str]
     assert "Usage: luotsi" in out
 
 
+@pytest.mark.parametrize("verb", list(cli.VERBS))
+def test_every_example_of_a_help_is_a_line(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    out = run(capsys, verb, "--help")[1]
+    assert all(line.count(f"luotsi {verb} ") < 2 for line in out.splitlines())
+
+
+@pytest.mark.parametrize(
+    "arguments", [("cancel", "1"), ("retry", "1"), ("promote", "churn", "prod"), ("approve", "=1/deploy")]
+)
+def test_a_folder_without_an_installation_stays_as_it_is(
+    arguments: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, *arguments)
+    assert (code, "there is no ledger yet" in err) == (3, True)
+    assert not list(tmp_path.rglob("*.sqlite"))
+
+
+def test_a_start_that_fails_leaves_no_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+    for address in ("/srv/git/one.git", "/srv/git/two.git"):
+        code, _, err = run(capsys, "up", "--repository", address)
+        assert (code, "needs a Docker engine" in err) == (3, True)
+        assert not (tmp_path / "luotsi.yaml").exists()
+    kept = "repositories: [{name: mine, address: /srv/git/one.git}]\n"
+    (tmp_path / "luotsi.yaml").write_text(kept)
+    code, _, err = run(capsys, "up", "--repository", "/srv/git/two.git")
+    assert (code, "is yours: add the repository to it" in err) == (2, True)
+    assert run(capsys, "up", "--repository", "/srv/git/one.git")[0] == 3
+    assert (tmp_path / "luotsi.yaml").read_text() == kept
+
+
 def test_a_wrong_verb_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "fly")
     assert code == 2
