@@ -1,13 +1,89 @@
-"""What is said of luotsi.yaml where people look: what the controller holds of it, which may be less than what it says."""
+"""What is said of luotsi.yaml where people look: what the controller holds of it, which may be less than what it says.
 
+The controller keeps the text that it took up last, with the lines it took from other files, in the workspace: who only
+looks or stops something can go on with it where the file is not valid.
+"""
+
+import json
+from datetime import datetime
 from pathlib import Path
 
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledger import in_use
 from ledger.in_use import InUse
+from luotsi import installation, terminal
+from luotsi import settings as settings_file
 from luotsi.installation import Installation
-from schemas.errors import LuotsiError
+from luotsi.workspace import Workspace, write_private
+from schemas import moments
+from schemas.errors import ConfigError, LuotsiError
+
+log = structlog.get_logger()
+
+KEPT = "settings-in-use.json"
+"""In `keys/`, since there may be secrets in it."""
+
+
+def keep(opened: Installation, now: datetime) -> None:
+    """The controller goes on with these settings. Where that cannot be written, it is said, and nothing else is different."""
+    settings = opened.settings
+    try:
+        path = opened.workspace.folder("keys") / KEPT
+        if settings.text is None:
+            path.unlink(missing_ok=True)
+            return
+        kept = {"at": moments.to_text(now), "text": settings.text, "files": dict(settings.files)}
+        write_private(path, json.dumps(kept).encode())
+    except (LuotsiError, OSError) as error:
+        log.warning("the settings in use cannot be kept", reason=str(error))
+
+
+def opened(file: Path | None) -> Installation:
+    """The installation of a settings file; where that is not valid, as the controller took it up last, and it is said.
+
+    Only for verbs that look or stop something. Raises the `ConfigError` of the file where nothing was kept.
+    """
+    path = installation.file_of(file)
+    try:
+        if not path.exists() and _file(path).exists():
+            raise ConfigError(f"{path.name} is gone", hint="Put it back.")
+        return installation.opened(path)
+    except (ConfigError, OSError) as error:
+        found = _taken(path, _reason(error, path.name))
+        if found is None:
+            raise
+        terminal.say(found.notice, err=True)
+        return found
+
+
+def _taken(path: Path, why: str) -> Installation | None:
+    """What was kept of a settings file; None where nothing was, or it cannot be used here."""
+    try:
+        kept = json.loads(_file(path).read_text(encoding="utf-8"))
+        at, files = moments.from_text(kept["at"]), dict(kept["files"])
+        settings = settings_file.checked(path, kept["text"], lambda name: str(files[name]))
+    except (LuotsiError, OSError, ValueError, KeyError, TypeError):
+        return None
+    form = "%H:%M UTC" if at.date() == moments.now().date() else "%Y-%m-%d %H:%M UTC"
+    notice = f"{why}; going on with what the controller took at {at.strftime(form)}."
+    return Installation(Workspace(settings.workspace), settings, notice)
+
+
+def _file(path: Path) -> Path:
+    return path.parent / "keys" / KEPT
+
+
+def _reason(error: ConfigError | OSError, name: str) -> str:
+    """Why a settings file cannot be used, in a line: the first mistake, and how many others there are."""
+    problems = getattr(error, "problems", ())
+    if not problems:
+        return str(getattr(error, "message", error))
+    first = problems[0]
+    more = f"; {len(problems) - 1} more, see luotsi doctor" if len(problems) > 1 else ""
+    place = f"line {first.line}: " if first.line else ""
+    return f"{name} is not valid ({place}{first.message}{more})"
 
 
 def read(opened: Installation) -> InUse | None:

@@ -53,10 +53,11 @@ class ForgeEntry:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """One installation: its workspace and its settings."""
+    """One installation: its workspace and its settings. `notice`: why these are not what the file says; empty: they are."""
 
     workspace: Workspace
     settings: Settings
+    notice: str = ""
 
     @property
     def ledger(self) -> str:
@@ -209,10 +210,14 @@ class Installation:
 
 
 def opened(file: Path | None) -> Installation:
-    """The installation of a settings file (default: LUOTSI_SETTINGS, else ./luotsi.yaml). Raises `ConfigError`."""
-    path = file or Path(os.environ.get("LUOTSI_SETTINGS") or "luotsi.yaml")
-    settings = settings_file.load(path)
+    """The installation of a settings file (default: `file_of` none). Raises `ConfigError`."""
+    settings = settings_file.load(file_of(file))
     return Installation(Workspace(settings.workspace), settings)
+
+
+def file_of(file: Path | None) -> Path:
+    """The settings file that is meant: the one that is named, else that of LUOTSI_SETTINGS, else ./luotsi.yaml."""
+    return (file or Path(os.environ.get("LUOTSI_SETTINGS") or "luotsi.yaml")).absolute()
 
 
 def _host_port(text: str) -> tuple[str, int]:

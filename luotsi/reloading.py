@@ -1,6 +1,5 @@
 """Notices that luotsi.yaml has changed, and takes it up without a restart; what is not valid changes nothing, and is said."""
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,11 +13,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from controller.ports import Ports
 from forges.port import ForgeApi
 from ledger import in_use
+from luotsi import in_use as used
 from luotsi import installation, wiring
 from luotsi.installation import ForgeEntry, Installation
 from schemas import moments
 from schemas.errors import LuotsiError
 from schemas.values import Problem
+from schemas.words import sentence
 
 T = TypeVar("T")
 
@@ -28,7 +29,6 @@ EVERY = 1.0
 """Seconds between two looks at the file."""
 SETTLED = 1.0
 """Seconds for which a file has to have been left alone: an editor may write it in pieces."""
-_OURS = re.compile(r"(?:there is|the |this is not YAML|`)")
 RESTART = ("ledger", "redis", "web", "stores", "clusters", "lease", "name")
 """Settings that a process keeps until it is started again."""
 
@@ -128,6 +128,7 @@ class ControllerParts:
         self._apis = {name: (_keyed(entry), ports.forges[name]) for name, entry in opened.forges().items()}
         self._ledger = ports.ledger
         self._held: tuple[str, str] | None = None
+        self._kept: Installation | None = None
 
     def fresh(self, ports: Ports) -> Ports | None:
         """The parts with the settings as they are now; None when they are the same, or cannot be used."""
@@ -153,6 +154,9 @@ class ControllerParts:
 
     def taken(self) -> None:
         """Tell those who read the file what of it is in use. A ledger that does not answer is told in the next turn."""
+        if self._kept is not self._opened:
+            self._kept = self._opened
+            used.keep(self._opened, moments.now())
         held = (self._reloading.trouble, str(self._opened.settings.get("maintenance", default="")))
         if held == self._held:
             return
@@ -188,8 +192,7 @@ def _words(error: Exception) -> str:
 
 
 def _place(problem: Problem) -> str:
-    # What a JSON Schema says of a value begins with the value.
-    said = problem.message if _OURS.match(problem.message) else problem.hint or "not as the schema has it"
+    said = f"{sentence(problem.message)} {problem.hint}" if problem.hint else problem.message
     return f"{Path(problem.path).name}:{problem.line}: {said}"
 
 

@@ -8,8 +8,8 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from luotsi import cross_checks
+from schemas.checks import schema_errors
 from schemas.errors import ConfigError
 from schemas.values import Problem
 
@@ -27,10 +28,15 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Checked settings: the plain values of the file, and where the file lies."""
+    """Checked settings: the plain values of the file, and where the file lies.
+
+    `text` is the file as it was read, None where there was none; `files` the lines that it took from others, by their names.
+    """
 
     values: Mapping[str, Any]
     file: Path
+    text: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def workspace(self) -> Path:
@@ -55,12 +61,23 @@ def load(file: Path) -> Settings:
     if path.is_dir():
         raise ConfigError(f"the settings {path} are a folder", hint="Name the file in it: luotsi.yaml.")
     text = path.read_text(encoding="utf-8", errors="replace")
+    return checked(path, text, lambda name: _first_line(path.parent / name))
+
+
+def checked(path: Path, text: str, first_line: Callable[[str], str]) -> Settings:
+    """Settings of a text; `first_line` reads a file that it names. Raises `ConfigError` with every problem."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         written = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
         raise ConfigError("the settings cannot be read", [_yaml_problem(path, error)]) from error
-    values = _resolve(written, path.parent)
+    files: dict[str, str] = {}
+
+    def read(name: str) -> str:
+        files[name] = first_line(name)
+        return files[name]
+
+    values = _resolve(written, read)
     problems = [_problem(path, node, error) for error in _validator().iter_errors(values)]
     if not problems:
         for each in cross_checks.mistakes(values):
@@ -68,7 +85,7 @@ def load(file: Path) -> Settings:
             problems.append(Problem(str(path), line, column, each.message, each.hint))
     if problems:
         raise ConfigError("the settings are not valid", sorted(problems, key=lambda p: (p.line, p.column)))
-    return Settings(values, path)
+    return Settings(values, path, text, files)
 
 
 def schema() -> dict[str, Any]:
@@ -89,7 +106,7 @@ def _yaml_problem(path: Path, error: yaml.YAMLError) -> Problem:
 
 
 def _problem(path: Path, node: yaml.Node | None, error: ValidationError) -> Problem:
-    message, hint, place = error.message, "", list(error.absolute_path)
+    place = list(error.absolute_path)
     part: dict[str, Any] = dict(error.schema) if isinstance(error.schema, Mapping) else {}
     if error.validator == "additionalProperties":
         known = list(part.get("properties", {}))
@@ -100,10 +117,31 @@ def _problem(path: Path, node: yaml.Node | None, error: ValidationError) -> Prob
         place.append(unknown)
     elif error.validator == "required":
         message, hint = _missing(error, part, place)
-    elif part.get("description"):
-        hint = part["description"]
+    elif "propertyNames" in error.absolute_schema_path:
+        message, hint = f"`{error.instance}` cannot be a name here", part.get("description") or _form(part)
+        place.append(str(error.instance))
+    else:
+        message, hint = _wrong(error, part, place)
     line, column = _position(node, place)
     return Problem(str(path), line, column, message, hint)
+
+
+def _wrong(error: ValidationError, part: Mapping[str, Any], place: list[Any]) -> tuple[str, str]:
+    """What is wrong with a value, and what it is for. The value itself may be a secret, and is not shown."""
+    subject, described = schema_errors.subject(tuple(place)), part.get("description", "") if place else ""
+    if error.validator == "enum":
+        return (
+            f"{subject} must be one of {', '.join(map(str, cast(list[Any], error.validator_value)))}",
+            described,
+        )
+    if error.validator == "pattern":
+        return f"{subject} is not written as it has to be", described or _form(part)
+    message, hint = schema_errors.in_words(error, tuple(place))
+    return message, f"{hint} {described}".strip()
+
+
+def _form(part: Mapping[str, Any]) -> str:
+    return f"It must match {part['pattern']}" if "pattern" in part else ""
 
 
 def _missing(error: ValidationError, part: Mapping[str, Any], place: list[Any]) -> tuple[str, str]:
@@ -131,15 +169,15 @@ def _position(node: yaml.Node | None, place: list[str | int]) -> tuple[int, int]
     return (mark.line + 1, mark.column + 1) if mark else (0, 0)
 
 
-def _resolve(value: Any, folder: Path) -> Any:
+def _resolve(value: Any, first_line: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
-        return {key: _resolve(item, folder) for key, item in value.items()}
+        return {key: _resolve(item, first_line) for key, item in value.items()}
     if isinstance(value, list):
-        return [_resolve(item, folder) for item in value]
+        return [_resolve(item, first_line) for item in value]
     if not isinstance(value, str):
         return value
     if value.startswith("file:") and not value.startswith("file://"):
-        return _first_line(folder / value.removeprefix("file:"))
+        return first_line(value.removeprefix("file:"))
     return _VARIABLE.sub(lambda match: _variable(match.group(1)), value)
 
 

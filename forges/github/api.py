@@ -162,7 +162,7 @@ def _credentials(settings: Mapping[str, object], wire: Wire) -> Credentials:
     if bool(token) == bool(app):
         raise Stalled(
             "GitHub needs to know who we are, in one way",
-            "Give `token`, or `app` with `private_key`, in the forge's settings.",
+            "Give `token`, or `app` with `private-key`, in the forge's settings.",
         )
     if token:
         return Token(_secret(token))
@@ -171,8 +171,10 @@ def _credentials(settings: Mapping[str, object], wire: Wire) -> Credentials:
         try:
             key = Path(str(file)).read_text(encoding="ascii")
         except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "it is not plain text"
             raise Stalled(
-                f"the App's private key cannot be read from {file}", "Check `private_key_file`."
+                f"the App's private key cannot be read from {file}: {why}",
+                "Give `private-key`: the path of the PEM file from GitHub.",
             ) from error
     return App(str(app), _secret(key or ""), wire)
 

@@ -281,7 +281,7 @@ def missing(permissions: Mapping[str, str]) -> list[str]:
 
 
 def _private(key: Secret) -> rsa.RSAPrivateKey:
-    hint = "Give `private_key`: the whole .pem file that GitHub made for the App."
+    hint = "Give `private-key`: the path of the whole .pem file that GitHub made for the App."
     try:
         found = load_pem_private_key(key.reveal().encode(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

@@ -11,7 +11,7 @@ from controller.watching import coverage
 from controller.watching.coverage import Coverage, Missing
 from ledger import repositories
 from ledger.repositories import RepositoryRow
-from luotsi import installation, terminal
+from luotsi import in_use, terminal
 from luotsi.installation import Installation
 from luotsi.options import json_option, settings_option
 from schemas import moments
@@ -33,7 +33,7 @@ def command(repository: str | None, settings: Path | None, as_json: bool) -> int
 
     Asks the ledger and the local mirrors only, as of the last look. Exit code 1 if a commit has no verdict.
     """
-    found = examine(installation.opened(settings), repository)
+    found = examine(in_use.opened(settings), repository)
     if as_json:
         terminal.exactly(json.dumps(_json(found)))
     else:

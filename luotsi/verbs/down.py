@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from luotsi import endpoints, installation, terminal, tree
+from luotsi import endpoints, in_use, terminal, tree
 from luotsi.options import settings_option
 from schemas.errors import Stalled
 
@@ -16,7 +16,7 @@ def command(settings: Path | None) -> None:
 
     luotsi down
     """
-    opened = installation.opened(settings)
+    opened = in_use.opened(settings)
     tree.refuse_a_second(opened)
     ended, left = endpoints.end(opened)
     if left:

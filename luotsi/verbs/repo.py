@@ -110,9 +110,9 @@ def listing(settings: Path | None, as_json: bool) -> None:
     """
     from luotsi.repos import listing as listed
 
-    opened = installation.opened(settings)
+    opened = in_use.opened(settings)
     found = _with_ledger(opened, lambda ledger: listed.lines(ledger, opened.repositories()))
-    if trouble := in_use.trouble(in_use.read(opened)):
+    if not opened.notice and (trouble := in_use.trouble(in_use.read(opened))):
         terminal.say(trouble, err=True)
     if as_json:
         _json([asdict(line) for line in found])

@@ -16,7 +16,7 @@ from ledger.in_use import held as held_by_controller
 from ledger.pages_git import RefusedConfig
 from ledger.pages_tags import OpenTag
 from ledger.tables import executions, promotions, repositories, runs, versions
-from luotsi import in_use, installation, terminal
+from luotsi import in_use, terminal
 from luotsi.options import json_option, settings_option
 from luotsi.terminal import line, styled
 from schemas import moments
@@ -36,7 +36,7 @@ def command(settings: Path | None, as_json: bool) -> None:
     """
     from luotsi import wiring
 
-    opened = installation.opened(settings)
+    opened = in_use.opened(settings)
     ledger = wiring.ledger(opened, read_only=True)
     with ledger.read() as connection:
         held = held_by_controller(connection)
@@ -52,7 +52,9 @@ def command(settings: Path | None, as_json: bool) -> None:
         words = {"maintenance": resting, "trouble": trouble, "file_events": in_use.deaf(held)}
         terminal.exactly(json.dumps({**found, **facts, **words}, default=_text))
         return
-    for said in filter(None, (trouble, in_use.difference(opened, held), in_use.deaf(held))):
+    for said in filter(
+        None, ("" if opened.notice else trouble, in_use.difference(opened, held), in_use.deaf(held))
+    ):
         terminal.say(styled(said, "bold"))
     if resting:
         rest = f": {resting}. What comes in is kept, and nothing new starts."

@@ -23,6 +23,17 @@ WORDS = {
     "null": "nothing",
 }
 
+LIMITS = {
+    "minimum": "be at least {}",
+    "exclusiveMinimum": "be more than {}",
+    "maximum": "be at most {}",
+    "minLength": "have at least {} characters",
+    "maxLength": "have at most {} characters",
+    "minItems": "have at least {} elements",
+    "maxItems": "have at most {} elements",
+    "minProperties": "have at least {} keys",
+}
+
 
 def report(errors: Iterable[ValidationError], prefix: Path, skip: int, findings: Findings) -> None:
     """Add every error. `prefix` replaces the first `skip` elements of its path."""
@@ -82,14 +93,14 @@ def _say(error: ValidationError, path: Path, findings: Findings) -> None:
             for key in value:
                 if key not in instance:
                     faults = [(*path, key)]
-                    findings.error(path, f"{_subject(path)} has no `{key}`", key=True, faults=faults)
+                    findings.error(path, f"{subject(path)} has no `{key}`", key=True, faults=faults)
         case "anyOf" | "oneOf":
             _alternatives(error, path, findings)
         case "enum":
             hint = findings.nearest(instance, map(str, value))
-            findings.error(path, f"{_subject(path)} cannot be `{clip(instance, 60)}`", hint)
+            findings.error(path, f"{subject(path)} cannot be `{clip(instance, 60)}`", hint)
         case _:
-            message, hint = _in_words(error, path)
+            message, hint = in_words(error, path)
             findings.error(path, message, hint)
 
 
@@ -108,11 +119,11 @@ def _alternatives(error: ValidationError, path: Path, findings: Findings) -> Non
         given = [key for key in keys if key in instance]
         wanted = f"`{'`, `'.join(keys[:-1])}` or `{keys[-1]}`"
         if len(given) > 1:
-            message = f"{_subject(path)} has {listing(given)}, and can have only one of them"
+            message = f"{subject(path)} has {listing(given)}, and can have only one of them"
             findings.error((*path, given[-1]), message, "Remove the others.", key=True)
         else:
             faults = [(*path, key) for key in keys]
-            findings.error(path, f"{_subject(path)} has no {wanted}", key=True, faults=faults)
+            findings.error(path, f"{subject(path)} has no {wanted}", key=True, faults=faults)
         return
     kinds = [
         str(child.validator_value)
@@ -126,11 +137,12 @@ def _alternatives(error: ValidationError, path: Path, findings: Findings) -> Non
         return
     types = [child.validator_value for child in error.context or () if child.validator == "type"]
     wanted = " or ".join(dict.fromkeys(_type(name) for name in types)) or "something else"
-    findings.error(path, f"{_subject(path)} must be {wanted}, not {word_for(instance)}")
+    findings.error(path, f"{subject(path)} must be {wanted}, not {word_for(instance)}")
 
 
-def _in_words(error: ValidationError, path: Path) -> tuple[str, str]:
-    subject, limit = _subject(path), error.validator_value
+def in_words(error: ValidationError, path: Path) -> tuple[str, str]:
+    """What is wrong with the value at a path, and what to do about it. Only a complaint about a pattern shows the value."""
+    what, limit = subject(path), error.validator_value
     match error.validator:
         case "type":
             hint = ""
@@ -138,21 +150,17 @@ def _in_words(error: ValidationError, path: Path) -> tuple[str, str]:
                 hint = "Write it in quotes."
             elif limit == "object" and error.instance is None:
                 hint = "Indent what belongs to it further than it."
-            return f"{subject} must be {_type(limit)}, not {word_for(error.instance)}", hint
+            return f"{what} must be {_type(limit)}, not {word_for(error.instance)}", hint
         case "pattern":
             described = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
-            return f"{subject} cannot be `{clip(error.instance, 60)}`", described or f"It must match {limit}"
-        case "minimum":
-            return f"{subject} must be at least {limit}", ""
-        case "maximum":
-            return f"{subject} must be at most {limit}", ""
-        case "maxLength":
-            return f"{subject} must have at most {limit} characters", ""
-        case "maxItems":
-            return f"{subject} must have at most {limit} elements", ""
-        case "minLength" | "minItems" | "minProperties":
-            return f"{subject} must not be empty", ""
-    return f"{subject}: {clip(error.message, 200)}", ""
+            return f"{what} cannot be `{clip(error.instance, 60)}`", described or f"It must match {limit}"
+        case "uniqueItems":
+            return f"{what} has something twice", "Remove one of them."
+        case "minLength" | "minItems" | "minProperties" if limit == 1:
+            return f"{what} must not be empty", ""
+        case str(limited) if limited in LIMITS:
+            return f"{what} must {LIMITS[limited].format(limit)}", ""
+    return f"{what}: {clip(error.message, 200)}", ""
 
 
 def _type(name: object) -> str:
@@ -161,9 +169,11 @@ def _type(name: object) -> str:
     return WORDS.get(str(name), str(name))
 
 
-def _subject(path: Path) -> str:
+def subject(path: Path) -> str:
     """`command`, or for a list's element `an element of parameters`."""
-    last = path[-1] if path else "the file"
+    if not path:
+        return "the file"
+    last = path[-1]
     if isinstance(last, int):
         above = next((part for part in reversed(path) if isinstance(part, str)), "")
         return f"an element of `{above}`" if above else "an item"

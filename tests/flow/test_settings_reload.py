@@ -16,6 +16,7 @@ from ledger.in_use import InUse
 from ledger.repositories import RepositoryRow
 from ledger.tables import environments
 from luotsi import cli, installation, web_app, wiring
+from luotsi import in_use as in_use_words
 from luotsi.reloading import ControllerParts, Reloading
 from queues import wake
 from queues.connection import connect
@@ -206,6 +207,47 @@ def test_what_is_refused_is_told_wherever_people_look(
     assert controller.held().trouble == ""
     assert "Maintenance: the disk moves" in said("status")
     assert "does not use" not in said("doctor")
+
+
+def test_with_settings_that_are_not_valid_people_look_and_stop_all_the_same(
+    controller: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*verb: str) -> str:
+        with pytest.raises(SystemExit):
+            cli.main([*verb, "--settings", str(controller.file)])
+        both = capsys.readouterr()
+        return " ".join((both.out + both.err).split())
+
+    (tmp_path / "words").write_text("the disk moves\n")
+    controller.write(maintenance="file:words")
+    until(lambda: controller.held().maintenance == "the disk moves", what="the settings are in use")
+    until(lambda: "file:words" in (tmp_path / "keys" / in_use_words.KEPT).read_text(), what="they are kept")
+    controller.write(**{"pull-requests": {"cap": "lots"}})
+    until(lambda: controller.held().trouble, what="the trouble is told")
+    line = 1 + controller.file.read_text().splitlines().index("  cap: lots")
+    wrong = f"luotsi.yaml is not valid (line {line}: `cap` must be a number, not text); going on with what the controller took at "
+    assert f"luotsi.yaml:{line}: `cap` must be a number, not text." in controller.held().trouble
+    looks = {
+        ("status",): "Maintenance: the disk moves",
+        ("coverage",): "1 of 1 commits have a verdict",
+        ("repo", "list"): str(tmp_path / "wine"),
+        ("approve",): "Nothing waits for approval.",
+        ("cancel", "7"): "there is no execution #7",
+        ("retry", "train"): "there is no run of train",
+    }
+    for verb, answer in looks.items():
+        words = said(*verb)
+        assert wrong in words, (verb, words)
+        assert answer in words, (verb, words)
+        assert "does not use" not in words, "it is said once"
+    (tmp_path / "words").unlink()
+    controller.write(maintenance="file:words")
+    assert "words, which cannot be read: No such file or directory; going on with what" in said("status")
+    assert "going on" not in said("doctor"), "who asks what is wrong gets that, and no more"
+    kept = tmp_path / "keys" / in_use_words.KEPT
+    assert kept.stat().st_mode & 0o777 == 0o600
+    controller.file.unlink()
+    assert "luotsi.yaml is gone; going on with what" in said("status")
 
 
 def test_a_start_with_settings_that_are_refused_is_told(redis_server: RedisServer, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from controller.ports import PullPolicy, Watched
 from luotsi import installation, places, settings, wiring
 from luotsi.installation import Installation
 from luotsi.repos import hooking
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, Stalled
 from schemas.values import Secret
 
 CLOUD = {"github": {"kind": "github", "token": "t"}}
@@ -212,6 +212,12 @@ def test_a_forges_driver_gets_paths_of_the_workspace_and_secrets(tmp_path: Path)
     assert token.api == {"url": "https://ghe.example.org", "timeout": 5, "token": Secret("t")}
     assert [secret.reveal() for secret in token.secrets] == [given.workspace.secret("forge-token")]
     assert "'t'" not in repr(token)
+
+
+def test_a_key_that_is_not_there_is_told_by_the_name_of_its_setting(tmp_path: Path) -> None:
+    given = opened(tmp_path, forges={"hub": {"kind": "github", "app": 7, "private-key": "app.pem"}})
+    with pytest.raises(Stalled, match=r"app\.pem: No such file or directory\. Give `private-key`: the path"):
+        wiring.open_forges(given)
 
 
 def test_a_token_makes_an_api(tmp_path: Path) -> None:

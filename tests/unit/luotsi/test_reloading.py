@@ -42,6 +42,10 @@ def test_a_valid_change_is_taken_up(tmp_path: Path) -> None:
     [
         ("repositories: [\n", "cannot be read"),
         ("repositorys: []\n", "there is no setting `repositorys`"),
+        (
+            "pull-requests:\n  cap: lots\n",
+            "the settings are not valid; luotsi.yaml:2: `cap` must be a number, not text. Machine hours",
+        ),
         ("redis: ${NOT_SET_ANYWHERE}\n", "NOT_SET_ANYWHERE"),
         (None, "is gone"),
     ],

@@ -56,6 +56,29 @@ def test_a_missing_key_is_named_with_an_example(
     assert any((one[0], one[1]) == (line, message) and one[2].startswith(hint) for one in found), found
 
 
+WRONG = [
+    ("pull-requests:\n  cap: lots\n", (2, "`cap` must be a number, not text", "Machine hours after which")),
+    ("pull-requests:\n  trust: me\n", (2, "`trust` must be one of branches, nobody", "")),
+    ("lease: 1\n", (1, "`lease` must be at least 3", "")),
+    ("web: {address: ftp}\n", (1, "`address` is not written as it has to be", "How people and agents reach it.")),
+    ("environments: [{name: a, agents: [{name: b, token: short}]}]\n", (1, "`token` must have at least 16 characters", "")),
+    ("forges:\n  A B: {kind: github, token: long-enough-it-is}\n", (2, "`A B` cannot be a name here", "Lower case letters")),
+    ("stores:\n  A B: {kind: folder}\n", (2, "`A B` cannot be a name here", "It must match")),
+    ("repositories: wine\n", (1, "`repositories` must be a list, not text", "")),
+    ("- just\n", (1, "the file must be a mapping, not a list", "")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "said"), WRONG, ids=[case[1][1] for case in WRONG])
+def test_a_wrong_value_is_told_by_what_is_wrong_and_never_shown(
+    tmp_path: Path, text: str, said: tuple[int, str, str]
+) -> None:
+    """It may be a secret; what the setting is for is the hint, and no word about the mistake."""
+    found = problems(tmp_path, text)
+    line, message, hint = said
+    assert any((one[0], one[1]) == (line, message) and one[2].startswith(hint) for one in found), found
+
+
 @pytest.mark.parametrize("text", ["a: [", "- just\n- a list\n", "\t", "{a: b: c}"])
 def test_what_is_no_settings_file_is_told(tmp_path: Path, text: str) -> None:
     assert problems(tmp_path, text)
