@@ -3,9 +3,13 @@
 import logging
 import os
 import sys
-from typing import TextIO, cast
+from collections.abc import MutableMapping
+from typing import Any, TextIO, cast
 
 import structlog
+
+from luotsi.terminal import line
+from schemas.plain_text import visible
 
 
 class _Stderr:
@@ -18,13 +22,21 @@ class _Stderr:
         sys.stderr.flush()
 
 
+def drawn(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Names and messages of repositories as `luotsi.terminal` prints them: nothing of them is obeyed."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = visible(value) if key == "exception" else str(line(value))
+    return event
+
+
 def configure(name: str) -> None:
     """Set the process's logging up; `name` stands on every line."""
     machine = os.environ.get("LUOTSI_LOG") == "json"
-    renderer = (
-        structlog.processors.JSONRenderer()
+    renderers = (
+        [structlog.processors.JSONRenderer()]
         if machine
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28)
+        else [drawn, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28)]
     )
     structlog.configure(
         processors=[
@@ -32,7 +44,7 @@ def configure(name: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            renderer,
+            *renderers,
         ],
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

@@ -9,7 +9,7 @@ import pytest
 
 from ledger import migrations
 from ledger.database import open_ledger
-from luotsi import cli
+from luotsi import cli, logs
 from tests.builders.git_repository import GitRepository
 from tests.builders.ledger_rows import Rows
 
@@ -120,3 +120,9 @@ def test_a_ledger_that_would_be_obeyed_is_drawn(
 def test_the_address_that_serves_has_a_line_that_no_table_cuts(settings: str, verb: Verb) -> None:
     lines = [line for line in verb("status", "--settings", settings).splitlines() if ADDRESS[:30] in line]
     assert lines == [f"wine prod: {ADDRESS}"]
+
+
+def test_a_line_of_a_processs_own_log_is_one_line_of_ours() -> None:
+    said = logs.drawn(None, "warning", {"event": EVIL, "ref": EVIL, "count": 3, "exception": f"a\n{EVIL}"})
+    assert (said["event"], said["ref"], said["count"]) == (DRAWN, DRAWN, 3)
+    assert said["exception"] == "a\n" + DRAWN.replace("\u240a", "\n"), "a traceback keeps its lines"
