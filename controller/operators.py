@@ -70,11 +70,11 @@ def _over(ports: Ports, row: AnyRow, outcome: str) -> bool:
 def _cancel(connection: Connection, ports: Ports, said: dict[str, str], now: datetime) -> None:
     """Stop an execution, a task or a pipeline."""
     who = said["who"]
+    why = f"stopped on request of {who}"
     if "pipeline" in said:
-        row = pipeline_rows.by_id(connection, said["pipeline"])
-        pipelines.stop(connection, row, f"{who} stopped it", now)
+        pipelines.stop(connection, pipeline_rows.by_id(connection, said["pipeline"]), why, now)
     elif "task" in said:
-        tasks.stop(connection, ports, None, task_rows.by_id(connection, said["task"]), now)
+        tasks.stop(connection, ports, None, task_rows.by_id(connection, said["task"]), now, why)
     else:
         attempts.ask_to_stop(connection, said["execution"], now)
     subject = next(said[kind] for kind in ("pipeline", "task", "execution") if kind in said)

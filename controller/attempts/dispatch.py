@@ -100,9 +100,15 @@ def _end_stopped(ports: Ports, waiting: list[Any]) -> int:
             continue
         now = ports.clock()
         with ports.ledger.write() as connection:
-            if attempts.end(connection, row.id, AttemptState.STOPPED, "stopped before it started", now):
+            if attempts.end(
+                connection, row.id, AttemptState.STOPPED, "stopped on request before it started", now
+            ):
                 executions.end(
-                    connection, row.execution_id, ExecutionState.STOPPED, "stopped before it started", now
+                    connection,
+                    row.execution_id,
+                    ExecutionState.STOPPED,
+                    "stopped on request before it started",
+                    now,
                 )
                 ended += 1
     return ended

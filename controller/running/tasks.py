@@ -184,9 +184,16 @@ def _record(connection: Connection, task: TaskRow, children: Sequence[Child], no
     statuses.record(connection, repository_id, "task", task.id, body, now)
 
 
-def stop(connection: Connection, ports: Ports, scene: Scene | None, task: TaskRow, now: datetime) -> None:
+def stop(
+    connection: Connection,
+    ports: Ports,
+    scene: Scene | None,
+    task: TaskRow,
+    now: datetime,
+    why: str = "stopped on request",
+) -> None:
     """A pipeline or an operator stops it: its executions are asked to end, and the task ends with the last of them."""
-    _stop(connection, tasks.by_id(connection, task.id), "stopped", now)
+    _stop(connection, tasks.by_id(connection, task.id), why, now)
 
 
 def _stop(connection: Connection, task: TaskRow, why: str, now: datetime) -> bool:

@@ -153,7 +153,10 @@ def test_why_it_ended_names_nodes_and_reasons() -> None:
     assert pipeline_words.ended(failed, None) == "a failed 3 times: exit code 3"
     assert pipeline_words.ended(failed, None, {"a": "#7"}) == "#7 a failed 3 times: exit code 3"
     assert pipeline_words.ended(failed[1:], None) == "c was stopped"
-    assert pipeline_words.ended(failed[1:], Halt("stopped", "ada stopped it")) == "ada stopped it"
+    assert (
+        pipeline_words.ended(failed[1:], Halt("stopped", "stopped on request of ada"))
+        == "stopped on request of ada"
+    )
     assert (
         pipeline_words.ended(failed, Halt("error", "x says so")) == "a failed 3 times: exit code 3; x says so"
     )

@@ -242,7 +242,7 @@ def test_a_person_stops_the_pipeline(mind: PipelineMind) -> None:
     mind.cancel("ada")
     assert mind.states() == {"a": "stopped", "b": "skipped", "c": "stopped"}
     assert mind.ended() == ("stopped", RunState.CANCELLED)
-    assert mind.last.reason == "ada stopped it"
+    assert mind.last.reason == "stopped on request of ada"
     with mind.ports.ledger.write() as connection:
         assert not pipelines.stop(connection, mind.pipeline, "again", mind.now)
 

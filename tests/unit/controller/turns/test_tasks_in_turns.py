@@ -189,7 +189,7 @@ def test_a_stopped_task_starts_nothing_and_ends_with_its_last_execution(mind: Mi
     mind.turns()
     assert (sweep(mind).state, len(mind.executions())) == (TaskState.STOPPED, 1)
     assert (mind.run().state, mind.run().reason) == (
-        RunState.CANCELLED, "!1 sweep: stopped; 0 of 3 complete, 1 stopped",
+        RunState.CANCELLED, "!1 sweep: stopped on request of ada; 0 of 3 complete, 1 stopped",
     )  # fmt: skip
 
 
