@@ -10,6 +10,7 @@ from valohai_yaml.objs.pipelines.node_action import WELL_KNOWN_THENS, WELL_KNOWN
 from schemas.checks.conditions import check_condition
 from schemas.checks.findings import Findings, clip
 from schemas.checks.items import Item, Items, as_list
+from schemas.checks.placeholders import check_placeholders
 from schemas.checks.steps import check_parts
 from schemas.yaml_marks import Path
 
@@ -101,7 +102,9 @@ def check_nodes(graph: Graph, items: Items, findings: Findings) -> None:
             _check_endpoints(node, items, findings)
         if isinstance(node.data.get("override"), dict):
             known = list(node.step.parameters) if node.step is not None else None
-            check_parts(node.data["override"], (*node.path, "override"), known, findings)
+            override, path = node.data["override"], (*node.path, "override")
+            check_parts(override, path, known, findings)
+            check_placeholders(override.get("command"), (*path, "command"), known, findings)
             _check_override(node, findings)
         _check_actions(node, findings)
 

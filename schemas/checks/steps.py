@@ -8,17 +8,21 @@ from typing import Any
 from valohai_yaml.objs import Step
 
 from schemas.checks.conditions import check_condition
-from schemas.checks.findings import Findings, clip, listing
+from schemas.checks.findings import Findings, clip
 from schemas.checks.items import Item, Items, as_list
-from schemas.checks.ours import texts
+from schemas.checks.placeholders import check_placeholders
+from schemas.checks.sources import check_input, check_variable
 from schemas.commands import placeholders, template_problem
 from schemas.yaml_marks import Path
 
-ADDRESSES = ("http", "https", "s3", "file", "datum", "dataset", "model")
-"""Schemes of inputs that an execution can have here."""
-
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_VALUE = re.compile(r"\{parameter:([^{}]+)\}")
+EMPTY = (
+    ("name", "the step's name is empty: nothing can run it", "Give it a name, for example `train`."),
+    (
+        "image",
+        "the image is empty: no container can start from it",
+        "Name one, for example `python:3.12`. Only processes do without.",
+    ),
+)
 
 
 def check_steps(items: Items, findings: Findings) -> None:
@@ -27,7 +31,8 @@ def check_steps(items: Items, findings: Findings) -> None:
         if isinstance(item.official, Step):
             known = item.names("parameters")
             check_parts(item.data, item.path, known, findings)
-            _check_placeholders(item, known, findings)
+            check_placeholders(item.data["command"], (*item.path, "command"), known, findings)
+            _check_limits(item, findings)
             _check_passing(item, item.official, findings)
             _check_resources(item.data.get("resources"), (*item.path, "resources"), findings)
             if item.data.get("stop-condition"):
@@ -47,18 +52,21 @@ def check_parts(data: dict[str, Any], path: Path, known: list[str] | None, findi
                 hint = "For example `--rate={v}`, or `-r {v}`."
                 findings.error((*path, "parameters", position, key), wrong, hint)
     for section in ("parameters", "inputs", "environment-variables"):
-        for where, name in _repeated(data.get(section, ())):
+        for where, name in repeated(data.get(section, ())):
             message = f"`{name}` is given twice in `{section}`; the last one counts"
             findings.warning((*path, section, where, "name"), message, "Remove one of them.")
     for position, one in enumerate(data.get("inputs", ())):
-        _check_addresses(one, (*path, "inputs", position), known, findings)
+        check_input(one, (*path, "inputs", position), known, findings)
+    for position, one in enumerate(data.get("environment-variables", ())):
+        check_variable(one, (*path, "environment-variables", position), findings)
 
 
 def _lines(command: object) -> Iterator[str]:
     yield from command if isinstance(command, list) else [str(command)]
 
 
-def _repeated(parts: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+def repeated(parts: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+    """The position and the name of each part that is the second of its name."""
     seen: Counter[str] = Counter()
     for position, part in enumerate(parts):
         seen[part["name"]] += 1
@@ -66,39 +74,22 @@ def _repeated(parts: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
             yield position, part["name"]
 
 
-def _check_addresses(one: dict[str, Any], path: Path, known: list[str] | None, findings: Findings) -> None:
-    """Addresses that nothing here can read, and placeholders in them that nothing fills."""
-    default = one.get("default")
-    for position, uri in enumerate(texts(default)):
-        where = (*path, "default", position) if isinstance(default, list) else (*path, "default")
-        scheme = _SCHEME.match(uri)
-        if scheme is None and uri and not uri.startswith("{"):
-            message = f"`{clip(uri, 80)}` is not an address"
-            hint = "For example `s3://bucket/data.csv`. What is in the repository needs no input."
-            findings.warning(where, message, hint)
-        elif scheme is not None and scheme[1].lower() not in ADDRESSES:
-            message = f"addresses with `{clip(scheme[1], 20)}://` cannot be read here"
-            findings.warning(where, message, f"Known here: {listing(ADDRESSES)}.")
-        for match in _VALUE.finditer(uri):
-            if known is not None and match[1] not in known:
-                message = f"`{clip(match[0], 80)}` stays as it is: the step has no such parameter"
-                findings.warning(where, message, findings.nearest(match[1], known))
-    if one.get("filename") and len(texts(default)) > 1:
-        message = "`filename` is for an input of one file, and this one has several addresses"
-        findings.warning((*path, "filename"), message, "Remove it, or make inputs of their own.", key=True)
-
-
-def _check_placeholders(item: Item, known: list[str] | None, findings: Findings) -> None:
-    if known is None:
-        return
-    several = isinstance(item.data["command"], list)
-    for position, line in enumerate(_lines(item.data["command"])):
-        for placeholder in placeholders(line):
-            kind, colon, name = placeholder.partition(":")
-            if colon and kind in ("parameter", "parameter-value") and name not in known:
-                path = (*item.path, "command", position) if several else (*item.path, "command")
-                message = f"`{{{clip(placeholder, 60)}}}` stays as it is: the step has no such parameter"
-                findings.warning(path, message, findings.nearest(name, known))
+def _check_limits(item: Item, findings: Findings) -> None:
+    """A name and an image that are there and empty, times that are over before they begin, and ranges without a value."""
+    for key, message, hint in EMPTY:
+        if not item.data[key].strip():
+            findings.warning((*item.path, key), message, hint)
+    for key in ("time-limit", "no-output-timeout"):
+        value = item.data.get(key)
+        if isinstance(value, int) and value < 0:
+            hint = "Write seconds above 0, or for example `1h 30m`. Without it there is no limit."
+            findings.flaw((*item.path, key), f"`{key}` must not be below 0", hint)
+    for position, data in enumerate(as_list(item.data.get("parameters"))):
+        low, high = data.get("min"), data.get("max")
+        if low is not None and high is not None and low > high and data.get("type") in ("integer", "float"):
+            path = (*item.path, "parameters", position, "min")
+            say = findings.warning if data.get("optional") else findings.flaw
+            say(path, f"no value fits: `min` {low} is above `max` {high}", "Swap them.")
 
 
 def _check_passing(item: Item, step: Step, findings: Findings) -> None:

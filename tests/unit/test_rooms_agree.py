@@ -4,13 +4,13 @@ from agent.sources import SCHEMES
 from controller.core import plan
 from controller.core.pipelines import actions
 from controller.core.tasks import expand
-from schemas.checks import pipelines, steps, tasks
+from schemas.checks import pipelines, sources, tasks
 from schemas.conditions import MAX_DEPTH, holds
 
 
 def test_addresses_that_the_linter_knows_are_those_that_can_be_read() -> None:
     read_at_planning = {scheme.removesuffix("://") for scheme in plan.PLATFORM}
-    assert set(steps.ADDRESSES) == set(SCHEMES) | read_at_planning
+    assert set(sources.ADDRESSES) == set(SCHEMES) | read_at_planning
     assert {scheme.removesuffix("://") for scheme in plan.SCHEMES} == set(SCHEMES)
 
 
