@@ -51,6 +51,8 @@ class Graph:
 
     item: Item
     nodes: dict[str, Node]
+    """By name, the last of equal ones."""
+    every: list[Node] = field(default_factory=list)
     next: dict[str, set[str]] = field(default_factory=dict)
 
     @property
@@ -67,11 +69,11 @@ class Graph:
 
 def graph_of(item: Item, items: Items) -> Graph:
     """The nodes and edges of a pipeline whose official object could be built; without any complaint."""
-    nodes = {}
+    every = []
     for position, data in enumerate(item.data.get("nodes", ())):
         path = (*item.path, "nodes", position)
-        nodes[data["name"]] = Node(data["name"], data["type"], data, path, _step(data, items))
-    graph = Graph(item, nodes)
+        every.append(Node(data["name"], data["type"], data, path, _step(data, items)))
+    graph = Graph(item, {node.name: node for node in every}, every)
     pipeline: Pipeline = item.official
     for edge in pipeline.edges:
         graph.next.setdefault(edge.source_node, set()).add(edge.target_node)
@@ -92,7 +94,7 @@ def _step(data: dict[str, Any], items: Items) -> Step | None:
 def check_nodes(graph: Graph, items: Items, findings: Findings) -> None:
     """Names, steps, tasks, endpoints and actions of every node."""
     _check_repeated(graph, findings)
-    for node in graph.nodes.values():
+    for node in graph.every:
         if "." in node.name:
             hint = "Edges are split at dots; use a dash."
             findings.error((*node.path, "name"), f"the node name `{clip(node.name, 60)}` has a dot", hint)

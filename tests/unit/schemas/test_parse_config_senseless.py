@@ -130,3 +130,16 @@ def test_placeholders_that_stay_as_they_are(command: str, message: str, hint: st
 def test_other_braces_are_the_commands_own(command: str) -> None:
     text = f"- step:\n    name: s\n    image: i\n    command: |\n      {command}\n    parameters: [{{name: lr}}]\n"
     assert said(parse_config(text.encode())) == []
+
+
+def test_two_nodes_of_one_name_say_nothing_false_about_their_broken_step() -> None:
+    text = (
+        "- step: {name: train, image: i, command: c, colour: red}\n"
+        "- pipeline:\n    name: p\n    nodes:\n"
+        "      - {name: a, type: execution, step: train}\n      - {name: a, type: execution, step: train}\n"
+        "    edges: []\n"
+    )
+    found = said(parse_config(text.encode()))
+    assert len(found) == 2, found
+    assert "unknown key `colour`" in found[0]
+    assert "a second node is called `a`" in found[1]
