@@ -1,7 +1,7 @@
 """The gate: a run's metrics against what its trigger expects. Computed here, never by the job."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.errors import ConfigError
@@ -13,7 +13,10 @@ from schemas.values import short
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One expectation, answered. `target` is the right side's value; None where it could not be had."""
+    """One expectation, answered. `target` is the right side's value; None where it could not be had.
+
+    `by`: the branch whose file expects it, where the commit's own takes it away.
+    """
 
     text: str
     metric: str
@@ -22,6 +25,7 @@ class Line:
     target: float | None
     passed: bool
     note: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,33 @@ Question = tuple[Expectation, Mapping[str, Mapping[str, Any]], Base | None]
 """An expectation, and the values that it is judged by: of a task another execution may be the best for each of them."""
 
 
-def judge_each(questions: Sequence[Question], final: str, base_required: bool) -> Gate:
-    """Answer each expectation by its own values. The base is the same commit for all of them."""
+def judge_each(questions: Sequence[Question], final: str, base_required: bool, by: str = "") -> Gate:
+    """Answer each expectation by its own values. The base is the same commit for all of them.
+
+    `by`: the branch whose file has these expectations, where it is not the commit's own. A node of theirs that is no more
+    fails by its name.
+    """
     lines = tuple(_line(each, metadata, final, base, base_required) for each, metadata, base in questions)
-    base = next((base for _, _, base in questions if base is not None), None)
-    return Gate(lines, base.sha if base else None, all(line.passed for line in lines), _summary(lines, base))
+    if by:
+        lines = tuple(
+            replace(_gone(line, each, metadata), by=by)
+            for line, (each, metadata, _) in zip(lines, questions, strict=True)
+        )
+    sha = next((base.sha for _, _, base in questions if base is not None), None)
+    return together([Gate(lines, sha, True, "")])
+
+
+def together(gates: Sequence[Gate]) -> Gate:
+    """One answer of several, with a sentence on all of their lines."""
+    lines = tuple(line for gate in gates for line in gate.lines)
+    sha = next((gate.base_sha for gate in gates if gate.base_sha is not None), None)
+    return Gate(lines, sha, all(line.passed for line in lines), _summary(lines, sha))
+
+
+def _gone(line: Line, expectation: Expectation, metadata: Mapping[str, Mapping[str, Any]]) -> Line:
+    if expectation.node is None or expectation.node in metadata:
+        return line
+    return replace(line, passed=False, note=f"there is no node {expectation.node} any more")
 
 
 def _line(
@@ -124,11 +150,12 @@ def figure(value: float) -> str:
     return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 1e6 else f"{value:.4g}"
 
 
-def _summary(lines: Sequence[Line], base: Base | None) -> str:
+def _summary(lines: Sequence[Line], base_sha: str | None) -> str:
     """`accuracy 0.962 (+0.011 against 3f2a91c)`, and for a failed gate the line that fails first."""
     failed = next((line for line in lines if not line.passed), None)
     if failed is not None:
-        return f"{failed.note} ({failed.text})"
+        said = f"{failed.note} ({failed.text})"
+        return f"{said}, as {failed.by} expects and this change does not" if failed.by else said
     words: list[str] = []
     seen: set[str] = set()
     for line in lines:
@@ -136,7 +163,7 @@ def _summary(lines: Sequence[Line], base: Base | None) -> str:
             continue
         seen.add(line.metric)
         change = ""
-        if base is not None and line.base is not None:
-            change = f" ({line.value - line.base:+.4g} against {short(base.sha)})"
+        if base_sha is not None and line.base is not None:
+            change = f" ({line.value - line.base:+.4g} against {short(base_sha)})"
         words.append(f"{line.metric} {figure(line.value)}{change}")
     return ", ".join(words)

@@ -5,7 +5,7 @@ Path filters hold for pushes and pull requests, skip words too; tags, schedules 
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
@@ -40,12 +40,29 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What the file of a pull request's base says of a trigger, and the head's no longer does (`base_file`).
+
+    `asks`: the base's trigger starts the run, the head's does not. `expect`: expectations that are judged all the same, with
+    the base's word on whether they need an earlier run. `required`: a failure fails the check, as the base has it.
+    """
+
+    branch: str
+    commit: str
+    asks: bool = False
+    expect: tuple[str, ...] = ()
+    base_required: bool = False
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """One trigger's answer to one event, with the sentence that a person reads."""
 
     trigger: Trigger
     answer: Answer
     reason: str = ""
+    kept: Kept | None = None
 
 
 def on_push(
@@ -171,10 +188,14 @@ def _any(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def rule(trigger: Trigger) -> dict[str, Any]:
-    """What a trigger said when it fired, as JSON: the run keeps it, whatever becomes of the file."""
+def rule(trigger: Trigger, kept: Kept | None = None) -> dict[str, Any]:
+    """What a trigger said when it fired, as JSON: the run keeps it, whatever becomes of the file.
+
+    `kept`: a list, since pull requests to several branches share the run of a commit.
+    """
     target, group = trigger.target, trigger.concurrency
-    return {
+    base = {} if kept is None else {"kept": [{**asdict(kept), "expect": list(kept.expect)}]}
+    return base | {
         "target": {
             "kind": target.kind,
             "name": target.name,

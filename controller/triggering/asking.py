@@ -56,7 +56,7 @@ def run_of(project: ProjectRow, ask: Ask, decision: Decision) -> NewRun:
         sha=ask.sha,
         ref=ask.ref,
         before=ask.before,
-        rule=triggers.rule(trigger),
+        rule=triggers.rule(trigger, decision.kept),
         event=ask.event,
         trust=ask.trust,
         occurrence=ask.occurrence,
