@@ -228,7 +228,7 @@ def _reopen(connection: Connection, known: RunRow, new: NewRun, round_: int, now
         "finished_at": None,
         "gate": None,
         "round": round_,
-        "rule": new.rule,
+        "rule": _rule(known, new),
         "ref": new.ref,
         "before": new.before,
         "event": new.event,
@@ -244,25 +244,43 @@ def _reopen(connection: Connection, known: RunRow, new: NewRun, round_: int, now
 def adopt(connection: Connection, new: NewRun) -> str | None:
     """A pull request asks for a run that there is: from now on its base is the pull request's, and so is its verdict.
 
-    One that has ended by comparing with another base is judged once more, without running anything. None: nothing changes.
+    One that has ended by comparing with another base, or that the base expects more of, is judged once more, without running
+    anything. None: nothing changes.
     """
     known = same(connection, new)
-    if known is None or (known.pull_request, known.before) == (new.pull_request, new.before):
+    if known is None:
         return None
-    values: dict[str, Any] = {"pull_request": new.pull_request}
-    if new.state is RunState.WAITING and (known.state not in FINAL_RUN or _compares(connection, known)):
+    rule = _rule(known, new) if new.state is RunState.WAITING else known.rule
+    more = rule.get("kept") != known.rule.get("kept")
+    if (known.pull_request, known.before) == (new.pull_request, new.before) and not more:
+        return None
+    values: dict[str, Any] = {"pull_request": new.pull_request, "rule": rule}
+    again = _is_judged(connection, known) and (more or _compares(rule))
+    if new.state is RunState.WAITING and (known.state not in FINAL_RUN or again):
         values |= {"event": new.event, "before": new.before}
-        if known.state in FINAL_RUN and known.before != new.before:
+        if known.state in FINAL_RUN and (more or known.before != new.before):
             words = "is compared with the base of the pull request"
             values |= {"state": RunState.RUNNING, "reason": words, "finished_at": None, "gate": None}
     connection.execute(update(runs).where(runs.c.id == known.id).values(**values))
     return known.id
 
 
-def _compares(connection: Connection, run: RunRow) -> bool:
+def _rule(known: RunRow, new: NewRun) -> dict[str, Any]:
+    """The rule of `new`. What the base of a pull request has once kept at this commit, no other event takes away."""
+    said = new.rule.get("kept", [])
+    branches = {each["branch"] for each in said}
+    kept = [*(each for each in known.rule.get("kept", []) if each["branch"] not in branches), *said]
+    return new.rule | ({"kept": kept} if kept else {})
+
+
+def _is_judged(connection: Connection, run: RunRow) -> bool:
     judged = run.state in (RunState.SUCCESS, RunState.FAILURE, RunState.NEUTRAL)
-    asks = any("base" in text for text in run.rule.get("expect", ()))
-    return judged and asks and _has_executions(connection, run)
+    return judged and _has_executions(connection, run)
+
+
+def _compares(rule: dict[str, Any]) -> bool:
+    kept = [text for each in rule.get("kept", ()) for text in each["expect"]]
+    return any("base" in text for text in [*rule.get("expect", ()), *kept])
 
 
 def last_created(connection: Connection, repository_id: str) -> datetime | None:

@@ -1,15 +1,17 @@
 """Ends a run: what its executions came to, what the gate says, and the sentence for the check."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
+from controller.core import base_file
 from controller.core import gate as core_gate
 from controller.core.gate import Base, Gate, Question
 from controller.core.pipelines import pipeline as core_pipeline
+from controller.core.pipelines.pipeline_words import BUT
 from controller.core.tasks import sweep
 from controller.core.tasks.sweep import Child
 from controller.ports import Ports
@@ -23,6 +25,7 @@ from ledger.runs import RunRow
 from ledger.tasks import TaskRow
 from schemas.codec import to_json
 from schemas.errors import LuotsiError
+from schemas.expectations import parse_expectation
 from schemas.repo_config import Expectation, Trigger
 from schemas.states import ExecutionState, RunState, TaskState
 from schemas.values import Sha
@@ -49,10 +52,11 @@ def end(
     why: str = "",
     task: TaskRow | None = None,
     also: Sequence[str] = (),
+    marred: Sequence[str] = (),
 ) -> bool:
     """End the run of a scene with what its executions came to. `task` is the one that the trigger itself names.
 
-    `also`: sentences that belong to a success, such as what serves now.
+    `also`: sentences that belong to a success, such as what serves now; `marred`: of what ended badly and did not end the run.
     """
     sweeps = {row.node: row for row in scene.tasks if row.node is not None}
     found = [task] if task is not None else list(sweeps.values())
@@ -61,15 +65,18 @@ def end(
     if task is not None and gate is not None:
         gate = replace(gate, summary=_with_task(gate, task))
         reason = gate.summary
-    if state is RunState.SUCCESS:
-        reason = "; ".join([reason, *also])
+    marred = [each for each in (*marred, *_half(work)) if each not in reason]
+    said = [f"{BUT}{each}" for each in marred] if state is RunState.SUCCESS else list(marred)
+    if gate is not None and gate.summary:
+        gate = replace(gate, summary="; ".join([gate.summary, *said]))
+    reason = "; ".join([reason, *said, *(also if state is RunState.SUCCESS else ())])
     reason = words.with_reuse(reason, by_node.values())
-    return finish(ports, scene.run, *_required(scene.trigger, state, reason), to_json(gate) if gate else None)
+    return finish(ports, scene.run, *_required(scene, state, reason), to_json(gate) if gate else None)
 
 
 def fail(ports: Ports, scene: Scene, state: RunState, reason: str) -> bool:
     """End the run of a scene in a state that is not success, with the words of what it was made of."""
-    return finish(ports, scene.run, *_required(scene.trigger, state, reason))
+    return finish(ports, scene.run, *_required(scene, state, reason))
 
 
 def _key(task: TaskRow) -> str:
@@ -89,12 +96,22 @@ def _conclude(
     """State, sentence and gate of a run whose executions have ended."""
     if outcome != "complete":
         return (*_broken(outcome, work, why), None)
-    if not trigger.expect:
+    kept = [each for each in base_file.of_rule(run.rule) if each.expect]
+    if not trigger.expect and not kept:
         return RunState.SUCCESS, _words(work), None
     base = _base(ports, run)
     final = _final_node(ports, run, work)
-    questions = [_question(expectation, final, work, base) for expectation in trigger.expect]
-    answer = core_gate.judge_each(questions, final, trigger.base_required)
+
+    def judge(expected: Iterable[Expectation], base_required: bool, by: str) -> Gate:
+        questions = [_question(expectation, final, work, base) for expectation in expected]
+        return core_gate.judge_each(questions, final, base_required, by)
+
+    answer = core_gate.together(
+        [
+            judge(trigger.expect, trigger.base_required, ""),
+            *(judge(map(parse_expectation, each.expect), each.base_required, each.branch) for each in kept),
+        ]
+    )
     if answer.passed:
         return RunState.SUCCESS, answer.summary or _words(work), answer
     return RunState.FAILURE, answer.summary, answer
@@ -137,9 +154,12 @@ def _best(
     return next((child for child in those if passes(child.metadata)), those[0] if those else None)
 
 
-def _required(trigger: Trigger, state: RunState, reason: str) -> tuple[RunState, str]:
-    if trigger.required or state is not RunState.FAILURE:
+def _required(scene: Scene, state: RunState, reason: str) -> tuple[RunState, str]:
+    if scene.trigger.required or state is not RunState.FAILURE:
         return state, reason
+    by = next((each.branch for each in base_file.of_rule(scene.run.rule) if each.required), None)
+    if by is not None:
+        return state, f"{reason}; {by} requires it to pass, and this change does not"
     return RunState.NEUTRAL, f"{NOT_REQUIRED}{reason}"
 
 
@@ -168,13 +188,21 @@ def _broken_task(task: TaskRow, children: Sequence[Child]) -> tuple[RunState, st
 
 
 def _words(work: Work) -> str:
+    found = [task for task, _ in work.sweeps.values() if task.state is TaskState.COMPLETE]
+    if not work.by_node and not found:
+        return "nothing of it is complete"
     if not work.by_node:
-        return "; ".join(task.reason for task, _ in work.sweeps.values())
-    found = [task for task, _ in work.sweeps.values()]
-    sweeps = [f"!{task.number} {_key(task)}" for task in found if task.state is TaskState.COMPLETE]
-    # A node whose failure is tolerated: its own words say how many of its executions failed.
-    others = [task.reason for task in found if task.state is not TaskState.COMPLETE]
-    return "; ".join([words.complete(work.by_node.values(), sweeps), *others])
+        return "; ".join(task.reason for task in found)
+    return words.complete(work.by_node.values(), [f"!{task.number} {_key(task)}" for task in found])
+
+
+def _half(work: Work) -> list[str]:
+    """The sentences of tasks that are complete though some of their executions are not: they have the counts."""
+    return [
+        task.reason
+        for task, children in work.sweeps.values()
+        if task.state is TaskState.COMPLETE and len(sweep.eligible(task.plan, children)) < len(children)
+    ]
 
 
 def _final_node(ports: Ports, run: RunRow, work: Work) -> str:
