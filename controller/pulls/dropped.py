@@ -26,7 +26,7 @@ def runs(ports: Ports, repository: RepositoryRow, ask: Ask, event: PullRequest) 
         return []
     found = []
     for project in watched.projects(ports, repository):
-        before = configs.of(ports, project.id, ask.before)
+        before = configs.of_base(ports, repository, project, ask.before)
         if before is None:
             continue
         here = configs.of(ports, project.id, ask.sha)
