@@ -8,21 +8,24 @@ from typing import Any
 from sqlalchemy import Connection
 
 from controller.checks import log as check_log
-from controller.core import events, status
+from controller.core import base_file, events, status
 from controller.core.addresses import Pages
-from controller.core.checks import check_words
+from controller.core.checks import check_waiting, check_words
 from controller.core.checks.check_metrics import Base, Measure
-from controller.core.checks.check_words import File, Log, Part, Room, Run, Spent, Sweep
+from controller.core.checks.check_waiting import Room
+from controller.core.checks.check_words import File, Log, Part, Run, Spent, Sweep
 from controller.ports import Ports
 from controller.pulls import approved
-from controller.pulls.words import waiting_words
+from controller.pulls.words import again_words, waiting_words
 from controller.running import words
+from controller.triggering import retrying
+from controller.watching import configs
 from ledger import check_facts, repositories
 from ledger.check_facts import Tried
 from ledger.rows import AnyRow
 from ledger.runs import RunRow
 from schemas.ranking import number
-from schemas.states import ExecutionState, RunState, TaskState
+from schemas.states import FINAL_RUN, ExecutionState, RunState, TaskState
 from schemas.words import asked
 
 PARTS = 8
@@ -53,7 +56,7 @@ def words_of(ports: Ports, connection: Connection, row: AnyRow, run: RunRow) -> 
         reason=run.reason,
         asked=asked(run.event, run.ref, run.pull_request, run.occurrence),
         currency=ports.settings.currency,
-        retest=row.context.removeprefix(f"{ports.settings.prefix}/") if row.number is not None else "",
+        retest=_name(ports, row) if _answers_here(ports, connection, row, run) else "",
         measures=measures,
         base=base,
         parts=tuple(_part(part, [each for each in tried if each.execution_id == part.id]) for part in found),
@@ -68,11 +71,43 @@ def words_of(ports: Ports, connection: Connection, row: AnyRow, run: RunRow) -> 
         spent=_spent([(each, each.price) for each in tried]),
         usual=_usual(ports, connection, run) if goes_on else None,
         waiting=tuple(_waiting(ports, connection, run)) if goes_on else (),
+        rests=retrying.rests(ports) if goes_on else "",
         begun=taken is None or bool(taken),
         ignored=_ignored(found),
+        kept=tuple(base_file.words(run.trigger, base_file.of_rule(run.rule))),
         approval=_approval(ports, connection, run),
+        once_more=again_words(ports, connection, run, _name(ports, row)) if _is_declared(ports, run) else "",
         approved_by=given.who if (given := approved.of_run(connection, run.approval_id)) is not None else "",
     )
+
+
+def _name(ports: Ports, row: AnyRow) -> str:
+    name: str = row.context
+    return name.removeprefix(f"{ports.settings.prefix}/")
+
+
+def _answers_here(ports: Ports, connection: Connection, row: AnyRow, run: RunRow) -> bool:
+    """Whether a command below the pull request is for this run: it is for the head, never for a queue's or an older commit."""
+    if row.number is None:
+        return False
+    pull = approved.newest(connection, run.repository_id, row.number)
+    if pull is None or pull.head != run.sha:
+        return False
+    if run.state not in FINAL_RUN:
+        return True
+    if not _is_declared(ports, run):
+        return False
+    repository = repositories.by_id(connection, run.repository_id)
+    now = ports.clock()
+    return (
+        run.trust == "trusted" or approved.standing(ports, connection, repository, run.sha, now) is not None
+    )
+
+
+def _is_declared(ports: Ports, run: RunRow) -> bool:
+    """Whether the commit's file has the trigger: one that a pull request takes away has a check that can never begin again."""
+    config = configs.of(ports, run.project_id, run.sha)
+    return config is not None and any(trigger.name == run.trigger for trigger in config.triggers)
 
 
 def _ignored(found: Iterable[check_facts.Part]) -> tuple[str, ...]:
@@ -147,9 +182,12 @@ def _measures(connection: Connection, run: RunRow) -> tuple[tuple[Measure, ...],
             line["target"],
             bool(line["passed"]),
             str(line.get("note") or ""),
+            str(line.get("by") or ""),
         )
         for line in gate.get("lines") or ()
     ]
+    # However many a commit's own file expects: what it takes away is among those that are shown.
+    judged.sort(key=lambda each: not each.by)
     here = check_facts.measured(connection, run.id)
     if here is None:
         return tuple(judged[:MEASURES]), base
@@ -196,8 +234,8 @@ def _log(ports: Ports, connection: Connection, run: RunRow, found: Sequence[chec
 
 def _waiting(ports: Ports, connection: Connection, run: RunRow) -> Iterable[str]:
     """One sentence for each environment whose machines are waited for; what holds up the whole run comes first."""
-    if ports.settings.maintenance:
-        yield f"Nothing new starts at present: {check_words.sentence(ports.settings.maintenance)}"
+    if rests := retrying.rests(ports):
+        yield check_words.sentence(rests)
     open_ = check_facts.parts(connection, run, "open", OPEN)
     if not open_:
         yield check_words.sentence(run.reason or "the next step is being queued")
@@ -209,10 +247,10 @@ def _waiting(ports: Ports, connection: Connection, run: RunRow) -> Iterable[str]
         else:
             queued.setdefault(part.environment_id, part)
     if running:
-        yield check_words.runs_now([(part.node or part.step, part.status_detail) for part in running])
+        yield check_waiting.runs_now([(part.node or part.step, part.status_detail) for part in running])
     for environment_id, part in queued.items():
         room = _room(ports, connection, environment_id)
-        yield check_words.waits_for(part.environment, room, check_facts.ahead(connection, part, run))
+        yield check_waiting.waits_for(part.environment, room, check_facts.ahead(connection, part, run))
 
 
 def _room(ports: Ports, connection: Connection, environment_id: str) -> Room:

@@ -7,9 +7,12 @@ from controller.core.addresses import Pages
 from controller.core.checks import markdown
 from schemas.errors import ConfigError
 from schemas.expectations import parse_expectation
+from schemas.states import RunState
 from schemas.values import short
 from schemas.words import change, figure
 
+KEPT = 4
+"""Sentences on what a commit takes away."""
 IN_TITLE = 2
 """Metrics of a first line."""
 
@@ -36,7 +39,8 @@ class Base:
 class Measure:
     """A metric here and in the base. With `expected` (as the file says it): the value that it was held to, and the answer.
 
-    `passed` None: nothing was expected of it. `note`: why it could not be compared.
+    `passed` None: nothing was expected of it. `note`: why it could not be compared. `by`: the branch that expects it, where the
+    commit's own file takes that away.
     """
 
     metric: str
@@ -46,6 +50,7 @@ class Measure:
     target: float | None = None
     passed: bool | None = None
     note: str = ""
+    by: str = ""
 
 
 def headline(measures: Sequence[Measure], base: Base | None) -> str:
@@ -73,6 +78,21 @@ def verdict(judged: Sequence[Measure]) -> str:
     if len(judged) == 1:
         return "the expectation holds."
     return f"{'both' if len(judged) == 2 else f'all {len(judged)}'} expectations hold."
+
+
+def kept(sentences: Sequence[str], state: RunState) -> str:
+    """What a commit takes away of its gate, and on failure what somebody does who means it; "" where it takes nothing."""
+    if not sentences:
+        return ""
+    also = "It is held to that all the same"
+    if state is RunState.SUCCESS:
+        also = "It was held to that all the same, and holds"
+    if state is RunState.FAILURE:
+        also = (
+            "A gate does not go in the change that fails it. If this is meant, somebody who may merges past this check, and "
+            "from then on the new file counts"
+        )
+    return "  \n".join([*(f"⚠ {markdown.prose(one)}." for one in sentences[:KEPT]), f"{also}."])
 
 
 def named(base: Base, pages: Pages) -> str:
@@ -134,5 +154,5 @@ def _expected(each: Measure) -> str:
         limit = f"{_OPERATORS.get(operator, 'as expected:')} {figure(each.target)}"
     said = f"✓ {limit}" if each.passed else f"**✗ {limit}**"
     if each.target is None or "base" in expression or not operator:
-        return f"{said} ({markdown.code(expression or each.expected)})"
-    return said
+        said = f"{said} ({markdown.code(expression or each.expected)})"
+    return f"{said}, expected by {markdown.code(each.by)}, taken away here" if each.by else said

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from controller.core.addresses import Pages
 from controller.core.checks import check_metrics, markdown
 from controller.core.checks.check_metrics import Base, Measure
+from controller.core.pipelines.pipeline_words import BUT
 from schemas.states import ExecutionState, RunState, TaskState, Word, word
 from schemas.words import duration, plural, size
 
 LONGEST_TITLE = 250
 REPRODUCED = 3
-RUNNING = 3
 MARKS = {
     Word.CREATED: "○",
     Word.QUEUED: "⧖",
@@ -94,6 +94,7 @@ class Run:
     """A run as its check shows it. `asked`: what asked for it. `retest`: what to write below a pull request, "" for none.
 
     `waiting`: sentences (Markdown) on why it waits. `approval` (Markdown) makes it one that a person must let begin.
+    `once_more` (Markdown): what lets a run begin again whose approval has ended. `rests`: why nothing that waits begins now.
     `usual`: the median of earlier runs. `begun`: an agent has taken something of it. `hidden`: executions that are no task's and not among `parts`.
     """
 
@@ -118,9 +119,13 @@ class Run:
     waiting: tuple[str, ...] = ()
     begun: bool = False
     approval: str = ""
+    once_more: str = ""
+    rests: str = ""
     approved_by: str = ""
     ignored: tuple[str, ...] = ()
     """What the file asks for and did not get: sentences of planning."""
+    kept: tuple[str, ...] = ()
+    """What the base of its pull request says, and the commit's own file does not: sentences."""
 
     @property
     def goes_on(self) -> bool:
@@ -150,13 +155,26 @@ def title(run: Run) -> str:
     words = [run.reason]
     if run.state is RunState.CANCELLED and not run.reason.startswith(_ENDED):
         words = [f"cancelled: {run.reason}"]
+    if run.only_waits and run.rests:
+        words = [f"waits: {run.rests}"]
     if run.state is RunState.SUCCESS:
         found = "" if run.sweeps else check_metrics.headline(run.measures, run.base)
         took = [_coarse(run.spent.took)] if run.spent.took is not None else []
-        words = [found or run.reason.partition("; ")[0], *took, money(run.currency, run.spent.cost)]
+        words = [
+            found or run.reason.partition("; ")[0],
+            *_despite(run),
+            *took,
+            money(run.currency, run.spent.cost),
+        ]
         if run.parts and all(part.reused for part in run.parts):
             words.append(run.parts[-1].reuse.partition(":")[0])
     return markdown.clip(markdown.line(", ".join(each for each in words if each)), LONGEST_TITLE)
+
+
+def _despite(run: Run) -> list[str]:
+    """What ended badly in a run that is a success."""
+    found = run.reason.split("; ") if run.state is RunState.SUCCESS else []
+    return [each for each in found if each.startswith(BUT)]
 
 
 def _coarse(seconds: float) -> str:
@@ -169,6 +187,8 @@ def summary(run: Run) -> str:
     return markdown.joined(
         [
             run.approval or _answer(run),
+            run.once_more,
+            check_metrics.kept(run.kept, run.state),
             _ignored(run),
             check_metrics.table(_worth_it(run), run.base, run.pages),
             _log(run),
@@ -180,8 +200,11 @@ def summary(run: Run) -> str:
 
 
 def _ignored(run: Run) -> str:
-    shown = [f"⚠ {markdown.prose(one[:1].upper() + one[1:])}." for one in run.ignored[:MOST_IGNORED]]
-    more = len(run.ignored) - len(shown)
+    judged = any(each.passed is not None for each in run.measures)  # else the answer has the whole reason
+    marred = [each.removeprefix(BUT) for each in _despite(run) if judged]
+    found = [*marred, *run.ignored[:MOST_IGNORED]]
+    shown = [f"⚠ {markdown.prose(one[:1].upper() + one[1:])}." for one in found]
+    more = len(run.ignored) - MOST_IGNORED
     return "  \n".join([*shown, *([f"And {more} more like that."] if more > 0 else [])])
 
 
@@ -348,48 +371,3 @@ def sentence(words: str) -> str:
     """Words of others as a sentence."""
     line = markdown.line(words).rstrip(".")
     return f"{markdown.prose(line[:1].upper() + line[1:])}."
-
-
-def runs_now(running: Sequence[tuple[str, str]]) -> str:
-    """What runs. `running`: an execution's name, and what it last said of itself; those of a task have one name."""
-    by_name: dict[str, list[str]] = {}
-    for name, detail in running:
-        by_name.setdefault(name, []).append(detail)
-    words = [_running(name, details) for name, details in by_name.items()]
-    return f"{', '.join(words[:RUNNING])}{' and more' if len(words) > RUNNING else ''}."
-
-
-def _running(name: str, details: Sequence[str]) -> str:
-    if len(details) > 1:
-        return f"{markdown.code(name)} is running {len(details)} times at once"
-    said = f" ({markdown.text(markdown.clip(details[0], 100))})" if details[0] else ""
-    return f"{markdown.code(name)} is running{said}"
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """What an environment's agents have: how many were ever seen, are heard of, take work; their slots and the free ones."""
-
-    seen: int = 0
-    alive: int = 0
-    taking: int = 0
-    slots: int = 0
-    free: int = 0
-
-
-def waits_for(environment: str, room: Room, ahead: int) -> str:
-    """Why an execution waits, in the words of the pages. `ahead`: how many come before it."""
-    name = markdown.code(environment)
-    if not room.seen:
-        start = markdown.code(f"luotsi agent --environment {environment}", 160)
-        return f"Waiting for an agent in {name}: none has been seen. Start one with {start}."
-    if not room.alive:
-        return f"Waiting for an agent in {name}: none has been heard of lately."
-    if not room.taking:
-        return f"Waiting for an agent in {name}: {plural(room.alive, 'agent')} there, all draining."
-    if room.free > ahead:
-        return f"Waiting to be taken in {name}: {room.free} of {plural(room.slots, 'slot')} free."
-    busy = f"Waiting for a slot in {name}: {room.slots - room.free} of {room.slots} are busy"
-    if not ahead:
-        return f"{busy}; this one is next."
-    return f"{busy}; {plural(ahead, 'execution is', 'executions are')} ahead."
