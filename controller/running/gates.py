@@ -44,6 +44,17 @@ class Work:
     sweeps: Mapping[str, tuple[TaskRow, Sequence[Child]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a complete pipeline says beside what its executions came to: what serves now, what ended badly all the same."""
+
+    serves: Sequence[str] = ()
+    marred: Sequence[str] = ()
+
+
+ALONE = Beside()
+
+
 def end(
     ports: Ports,
     scene: Scene,
@@ -51,13 +62,9 @@ def end(
     by_node: dict[str, ExecutionRow],
     why: str = "",
     task: TaskRow | None = None,
-    also: Sequence[str] = (),
-    marred: Sequence[str] = (),
+    beside: Beside = ALONE,
 ) -> bool:
-    """End the run of a scene with what its executions came to. `task` is the one that the trigger itself names.
-
-    `also`: sentences that belong to a success, such as what serves now; `marred`: of what ended badly and did not end the run.
-    """
+    """End the run of a scene with what its executions came to. `task` is the one that the trigger itself names."""
     sweeps = {row.node: row for row in scene.tasks if row.node is not None}
     found = [task] if task is not None else list(sweeps.values())
     work = Work(by_node, {_key(row): (row, tasks.children_of(row, scene.executions)) for row in found})
@@ -65,11 +72,11 @@ def end(
     if task is not None and gate is not None:
         gate = replace(gate, summary=_with_task(gate, task))
         reason = gate.summary
-    marred = [each for each in (*marred, *_half(work)) if each not in reason]
+    marred = [each for each in (*beside.marred, *_half(work)) if each not in reason]
     said = [f"{BUT}{each}" for each in marred] if state is RunState.SUCCESS else list(marred)
     if gate is not None and gate.summary:
         gate = replace(gate, summary="; ".join([gate.summary, *said]))
-    reason = "; ".join([reason, *said, *(also if state is RunState.SUCCESS else ())])
+    reason = "; ".join([reason, *said, *(beside.serves if state is RunState.SUCCESS else ())])
     reason = words.with_reuse(reason, by_node.values())
     return finish(ports, scene.run, *_required(scene, state, reason), to_json(gate) if gate else None)
 

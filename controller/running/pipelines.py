@@ -298,15 +298,21 @@ def _begun(entry: dict[str, Any]) -> None:
 def _end(ports: Ports, scene: Scene, turn: _Turn) -> bool:
     """End the run with what the pipeline came to."""
     rows = {name: each.row for name, each in turn.stands.items()}
+    titles = {name: each.title for name, each in turn.stands.items() if isinstance(each.row, ExecutionRow)}
     if turn.state == "complete":
         complete = {
             name: row
             for name, row in rows.items()
             if isinstance(row, ExecutionRow) and row.state is ExecutionState.COMPLETE
         }
-        serving = [row.reason for row in rows.values() if isinstance(row, DeploymentRow)]
-        return gates.end(ports, scene, turn.state, complete, also=serving)
-    titles = {name: each.title for name, each in turn.stands.items() if isinstance(each.row, ExecutionRow)}
+        serving = [
+            row.reason
+            for name, row in rows.items()
+            if isinstance(row, DeploymentRow) and turn.entries[name]["state"] == NodeState.COMPLETE
+        ]
+        tries = {name: each.tries for name, each in turn.stands.items()}
+        marred = pipeline_words.marred(list(turn.entries.values()), titles, tries)
+        return gates.end(ports, scene, turn.state, complete, beside=gates.Beside(serving, marred))
     reason = pipeline_words.ended(list(turn.entries.values()), turn.halt, titles)
     if turn.state == "stopped":
         return gates.fail(ports, scene, RunState.CANCELLED, reason)

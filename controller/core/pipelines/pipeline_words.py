@@ -14,6 +14,9 @@ _OBEYED = re.compile(r'["$`\\!]')
 MOST = 6
 """Nodes that a sentence names."""
 
+BUT = "but "
+"""How the parts of a success's reason begin that say what ended badly all the same."""
+
 
 def approval(number: int, node: str) -> str:
     """Why a node waits that a person has to let begin, and how that is done."""
@@ -68,6 +71,31 @@ def ended(
     return "; ".join([*failed[:MOST], *more])
 
 
-def _failed(entry: Mapping[str, Any], title: str) -> str:
+def marred(
+    entries: Sequence[Mapping[str, Any]],
+    titles: Mapping[str, str] = MappingProxyType({}),
+    tries: Mapping[str, int] = MappingProxyType({}),
+) -> list[str]:
+    """What ended badly in a pipeline that is complete all the same: failures that it tolerates, and tries before the good one.
+
+    `titles` and `tries`: node -> the number of the execution that stands for it, and which try that is.
+    """
+    found = [
+        _failed(entry, titles.get(entry["name"], ""), "was stopped" if stopped else "failed")
+        for entry in entries
+        if (stopped := entry["state"] == NodeState.STOPPED) or entry["state"] == NodeState.ERROR
+    ]
+    for entry in entries:
+        count = tries.get(entry["name"], 1)
+        if count > 1 and entry["state"] == NodeState.COMPLETE:
+            found.append(f"{titles.get(entry['name'], '')} {entry['name']} took {count} tries".strip())
+    more = [f"{len(found) - MOST} more did not go well"] if len(found) > MOST else []
+    return [*found[:MOST], *more]
+
+
+def _failed(entry: Mapping[str, Any], title: str, what: str = "failed") -> str:
     tries = f" {entry['tries']} times" if entry.get("tries", 1) > 1 else ""
-    return f"{title} {entry['name']} failed{tries}: {entry.get('reason') or 'without a reason'}".strip()
+    reason = str(entry.get("reason") or "without a reason")
+    if entry.get("type") == "task" and reason.startswith("!"):
+        return reason  # a task's own sentence has its number and its name
+    return f"{title} {entry['name']} {what}{tries}: {reason}".strip()

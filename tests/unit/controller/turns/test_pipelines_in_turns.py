@@ -75,7 +75,7 @@ def test_continue_hands_on_what_there_is(mind: PipelineMind) -> None:
     assert [file["name"] for file in mind.of("b").spec["inputs"][0]["data"]] == ["half.bin"]
     mind.end("b")
     assert mind.ended() == ("complete", RunState.SUCCESS)
-    assert mind.last.reason == "#2 b complete"
+    assert mind.last.reason.startswith("#2 b complete; but #1 a failed: ")
 
 
 def test_retry_makes_three_executions_and_then_stops_all(mind: PipelineMind) -> None:
@@ -97,6 +97,7 @@ def test_a_retry_that_succeeds_is_a_success(mind: PipelineMind) -> None:
     assert [file["name"] for file in mind.of("b").spec["inputs"][0]["data"]] == ["good.bin"]
     mind.end("b")
     assert mind.ended() == ("complete", RunState.SUCCESS)
+    assert mind.last.reason == "#2 a, #3 b complete; but #2 a took 2 tries"
 
 
 def test_a_stopped_execution_stops_the_pipeline_and_is_not_tried_again(mind: PipelineMind) -> None:
@@ -124,6 +125,8 @@ def test_a_tolerated_node_that_cannot_be_planned_lets_the_others_go_on(mind: Pip
     assert mind.started() == ["c"]
     mind.end("c")
     assert mind.ended() == ("complete", RunState.SUCCESS)
+    why = "b failed: a printed no best, which b.parameter.rate needs"
+    assert mind.last.reason == f"#1 a, #2 c complete; but {why}"
 
 
 def action(when: str, then: str, if_: str = "") -> str:

@@ -356,4 +356,4 @@ def test_a_tolerated_task_that_failed_is_not_called_complete(mind: Mind) -> None
     mind.finish(check)
     assert sweep(mind).state is TaskState.ERROR
     said = (mind.run().state, mind.run().reason)
-    assert said == (RunState.SUCCESS, "#4 check complete; !1 sweep: 1 of 3 complete, 2 failed")
+    assert said == (RunState.SUCCESS, "#4 check complete; but !1 sweep: 1 of 3 complete, 2 failed")
