@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Connection
 
 from controller import isolate
-from controller.core import triggers
+from controller.core import base_file, triggers
 from controller.core import trust as core_trust
 from controller.core.events import BRANCHES, TAGS, Comment, Named, PullRequest
 from controller.core.triggers import Answer, Decision
@@ -23,11 +23,11 @@ from controller.watching import configs, observe, watched
 from ledger import events, observations, replies, repositories, verdicts
 from ledger.events import EventRow
 from ledger.observations import SeenCommit
-from ledger.repositories import RepositoryRow
+from ledger.repositories import ProjectRow, RepositoryRow
 from ledger.runs import NewRun
 from schemas import codec
 from schemas.errors import Gone, LuotsiError, Refused
-from schemas.repo_config import RepoConfig
+from schemas.repo_config import RepoConfig, Trigger
 from schemas.values import RefName, Sha, short
 
 log = structlog.get_logger()
@@ -132,13 +132,13 @@ def of_pull_request(ports: Ports, repository: RepositoryRow, event: PullRequest)
         "pull-request", event.head, event.ref, base, event.trust, pull_request=event.number, approval=by
     )
     none = f"no trigger is declared for pull requests to {event.target}"
-    found, words = _ask_all(
-        ports,
-        repository,
-        ask,
-        lambda config: triggers.on_pull_request(config.triggers, event, message, changed, by is not None),
-        none,
-    )
+    at = base or event.base
+
+    def answer(project: ProjectRow, config: RepoConfig) -> list[Decision]:
+        before = _triggers_at(ports, repository, project, at)
+        return base_file.on_pull_request(config.triggers, before, at, event, message, changed, by is not None)
+
+    found, words = _ask_all(ports, repository, ask, answer, none)
     lost = dropped.runs(ports, repository, ask, event)
     return [*found, *lost], "; ".join([words, *(f"{one.trigger}: {one.reason}" for one in lost)])
 
@@ -147,7 +147,7 @@ def _ask_all(
     ports: Ports,
     repository: RepositoryRow,
     ask: Ask,
-    answer: Callable[[RepoConfig], list[Decision]],
+    answer: Callable[[ProjectRow, RepoConfig], list[Decision]],
     none: str,
 ) -> tuple[list[NewRun], str]:
     """The runs of all projects, and for people what came of the event; `none`: the words where no trigger answers."""
@@ -156,12 +156,20 @@ def _ask_all(
     projects = watched.projects(ports, repository)
     known = [(project, configs.of(ports, project.id, ask.sha)) for project in projects]
     for project, config in known:
-        decisions = answer(config) if config is not None else []
+        decisions = answer(project, config) if config is not None else []
         found += asking.runs_of(project, ask, decisions)
         words += _words(decisions)
     if all(config is None for _, config in known):
         none = f"there is no valohai.yaml to be read at {short(ask.sha)}"
     return found, "; ".join(words) or none
+
+
+def _triggers_at(
+    ports: Ports, repository: RepositoryRow, project: ProjectRow, sha: str | None
+) -> tuple[Trigger, ...]:
+    """The triggers of a project at a pull request's base; none where that cannot be read."""
+    config = configs.of_base(ports, repository, project, sha) if sha is not None else None
+    return config.triggers if config is not None else ()
 
 
 def _compare(
@@ -181,13 +189,13 @@ def _compare(
 def _of_comment(ports: Ports, repository: RepositoryRow, event: Comment) -> tuple[list[NewRun], str]:
     with ports.ledger.read() as connection:
         trust = _trust(ports, connection, repository, event)
-        base = events.newest_pull_request(connection, repository.id, event.number)
+        told = approved.newest(connection, repository.id, event.number)
     by = _approval(ports, repository, event.head, trust)
     ask = Ask(
         "comment",
         event.head,
         event.ref,
-        _base(ports, repository, event, base["base"] if base else None),
+        _base(ports, repository, event, told.base if told is not None else None),
         trust=trust,
         occurrence=event.key,
         pull_request=event.number,
@@ -196,13 +204,15 @@ def _of_comment(ports: Ports, repository: RepositoryRow, event: Comment) -> tupl
     none = "no command that a trigger waits for"
     if not event.may_write:
         none = f"{event.author} may not write to the repository"
-    return _ask_all(
-        ports,
-        repository,
-        ask,
-        lambda config: triggers.on_comment(config.triggers, event, trust, by is not None),
-        none,
-    )
+
+    def answer(project: ProjectRow, config: RepoConfig) -> list[Decision]:
+        decisions = triggers.on_comment(config.triggers, event, trust, by is not None)
+        at = ask.before or (told.base if told is not None else None)
+        if told is None or at is None:
+            return decisions
+        return base_file.held_to(decisions, _triggers_at(ports, repository, project, at), told.target, at)
+
+    return _ask_all(ports, repository, ask, answer, none)
 
 
 def _approval(ports: Ports, repository: RepositoryRow, sha: str, trust: str) -> str | None:
@@ -238,7 +248,9 @@ def _trust(ports: Ports, connection: Connection, repository: RepositoryRow, even
 def _words(decisions: list[Decision]) -> list[str]:
     declared = [one for one in decisions if one.answer is not Answer.SILENT]
     return [
-        f"{one.trigger.name} " + ("runs" if one.answer is Answer.FIRES else one.reason) for one in declared
+        f"{one.trigger.name} "
+        + (": ".join(["runs", *filter(None, [one.reason])]) if one.answer is Answer.FIRES else one.reason)
+        for one in declared
     ]
 
 
