@@ -5,9 +5,11 @@ from typing import Any
 from valohai_yaml.objs import Step
 from valohai_yaml.objs.task import TaskType
 
+from schemas.checks.amounts import check_amount
 from schemas.checks.conditions import check_condition
 from schemas.checks.findings import Findings, clip
 from schemas.checks.items import Item, Items, as_list
+from schemas.checks.steps import repeated
 from schemas.commands import checked
 from schemas.errors import ConfigError
 from schemas.yaml_marks import Path
@@ -47,7 +49,11 @@ def check_tasks(items: Items, findings: Findings) -> None:
                 where = (*path, "parameter-sets", position, key)
                 _check_name(key, step, where, findings, key=True)
                 _check_value(key, value, step, where, findings)
+        for position, twice in repeated(item.data.get("parameters", ())):
+            message = f"`{clip(twice, 60)}` is given twice in `parameters`; the last one counts"
+            findings.warning((*path, "parameters", position, "name"), message, "Remove one of them.")
         _check_type(item, findings)
+        check_amount(item, findings)
         if item.data.get("stop-condition"):
             known = list(step.parameters) if step is not None else None
             check_condition(item.data["stop-condition"], (*path, "stop-condition"), known, findings)
@@ -126,6 +132,9 @@ def _check_numbers(style: str, rules: dict[str, Any], path: Path, findings: Find
     if style == "linear" and (rules["end"] - rules["start"]) * rules["step"] < 0:
         message = f"from {rules['start']} in steps of {rules['step']} it never comes to {rules['end']}"
         findings.flaw((*path, "step"), message, "Turn the step's sign round.")
+    if style == "linear" and rules["step"] == 0 and rules["start"] != rules["end"]:
+        message = f"in steps of 0 it never comes to {rules['end']}: there is one value, {rules['start']}"
+        findings.warning((*path, "step"), message, "Write how far one value is from the next.")
     if style == "random" and rules["min"] > rules["max"]:
         findings.flaw((*path, "min"), f"`min` {rules['min']} is above `max` {rules['max']}")
     if style in ("logspace", "random") and rules.get("count", 1) < 1:

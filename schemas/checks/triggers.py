@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from schemas.checks.amounts import check_amounts
 from schemas.checks.expects import check_expectations
 from schemas.checks.findings import Findings, clip, listing
 from schemas.checks.items import Item, Items
@@ -31,6 +32,7 @@ def read_triggers(items: Items, findings: Findings) -> tuple[Trigger, ...]:
         _check_group(item, findings)
         trigger = _trigger(item, findings)
         check_target(item, trigger.target, items, findings)
+        check_amounts(item, trigger.target, items, findings)
         expect = check_expectations(item, trigger.target, items, findings)
         if not any(one.index in findings.broken for one in (item, *items.needed(item))):
             triggers.append(replace(trigger, expect=expect))

@@ -3,8 +3,8 @@
 from agent.sources import SCHEMES
 from controller.core import plan
 from controller.core.pipelines import actions
-from controller.core.tasks import expand
-from schemas.checks import pipelines, sources, tasks
+from controller.core.tasks import expand, variants
+from schemas.checks import amounts, pipelines, sources, tasks
 from schemas.conditions import MAX_DEPTH, holds
 
 
@@ -17,6 +17,7 @@ def test_addresses_that_the_linter_knows_are_those_that_can_be_read() -> None:
 def test_actions_and_engines_are_the_same() -> None:
     assert set(pipelines.THENS) == set(actions.THENS)
     assert set(tasks.ENGINES) == set(expand.ENGINES)
+    assert (amounts.MOST, amounts.TOLERANCE) == (variants.LIMIT, variants.TOLERANCE)
 
 
 def test_what_the_linter_calls_never_true_is_never_true() -> None:
