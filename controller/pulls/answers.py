@@ -116,6 +116,7 @@ def retest(
     `number`: of the pull request that is talked about.
     """
     found = checks(ports, repository, sha)
+    wanted = _bare(ports, wanted)
     if wanted:
         chosen = _named(found, wanted)
         missing = [] if chosen else _missing(ports, repository, sha, wanted, found, number)
@@ -170,12 +171,15 @@ def _retry(
 ) -> Line:
     check, wanted = asked
     came = retrying.retry(connection, ports, repository, wanted, who, now)
+    rests = retrying.rests(ports)
     if came.run is not None:
-        return check.line(f"begins again: round {came.run.round}")
+        return check.line(f"begins again: round {came.run.round}" + (f"; it waits: {rests}" if rests else ""))
     if came.why_not in (retrying.HELD, retrying.UNAPPROVED):
         line = f"/approve {check.run.sha}"
         words = f"{came.why_not}. Whoever may write can approve this very commit, after looking at it"
         return Line(words, check.name, check.address, line)
+    if came.why_not == retrying.RUNNING and rests and not retrying.is_taken(connection, check.run):
+        return check.line(f"waits already, so nothing was begun: {rests}")
     if came.why_not == retrying.RUNNING:
         return check.line(f"{came.why_not}, so nothing was begun: {_as_it_is(check.run)}")
     return check.line(f"cannot begin again: {came.why_not}")
@@ -186,6 +190,7 @@ def cancel(
 ) -> Act:
     """End the open runs of a commit, or the one of this name."""
     found = checks(ports, repository, sha)
+    wanted = _bare(ports, wanted)
     chosen = (
         _named(found, wanted) if wanted else [check for check in found if check.run.state not in FINAL_RUN]
     )
@@ -202,6 +207,11 @@ def cancel(
         return lines
 
     return Act(perform)
+
+
+def _bare(ports: Ports, wanted: str) -> str:
+    """A name as it was written, or as the forge shows it: with our prefix."""
+    return wanted.removeprefix(f"{ports.settings.prefix}/")
 
 
 def _named(found: Iterable[Check], wanted: str) -> list[Check]:
@@ -271,13 +281,15 @@ def explain(ports: Ports, repository: RepositoryRow, sha: str, number: int | Non
 def _explained(ports: Ports, check: Check) -> Iterable[Line]:
     run = check.run
     round_ = f" in round {run.round}" if run.round > 1 else ""
-    yield check.line(f"{_event(run)}{round_}: {_as_it_is(run)}")
-    if run.state in FINAL_RUN:
-        return
-    if ports.settings.maintenance:
-        yield check.line(f"waits, since nothing new starts at present: {ports.settings.maintenance}")
     with ports.ledger.read() as connection:
+        rests = retrying.rests(ports) if run.state not in FINAL_RUN else ""
+        waits = bool(rests) and not retrying.is_taken(connection, run)
         rows = executions.of_run(connection, run.id, run.round)
+    yield check.line(f"{_event(run)}{round_}: {f'waits: {rests}' if waits else _as_it_is(run)}")
+    if run.state in FINAL_RUN or waits:
+        return
+    if rests:
+        yield check.line(f"what of it has not begun waits: {rests}")
     for row in rows[:MOST]:
         if row.state not in FINAL_EXECUTION and row.reason:
             yield check.line(f"#{row.number} {row.node or row.step} is {row.state.value}: {row.reason}")

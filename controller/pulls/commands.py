@@ -11,7 +11,7 @@ from datetime import datetime
 
 import structlog
 
-from controller.core import events, spoken
+from controller.core import events, spoken, trust
 from controller.core.checks import markdown
 from controller.core.events import Comment
 from controller.core.spoken import Spoken
@@ -128,7 +128,7 @@ def _refusal(ports: Ports, repository: RepositoryRow, comment: Comment, one: Spo
 
 
 def _said_by(comment: Comment) -> str:
-    return f"{markdown.code(comment.author)}{_when(comment)}"
+    return f"{markdown.text(markdown.clip(comment.author, 60))}{_when(comment)}"
 
 
 def _when(comment: Comment) -> str:
@@ -198,7 +198,10 @@ def _approve(case: _Case) -> str:
     if not case.arguments:
         line = markdown.code(f"/approve {case.comment.head}")
         return f"name the whole commit that you have looked at, since it alone is approved: {line}"
-    return pull_trust.approve(case.ports, case.repository, case.comment, case.arguments)
+    # Ids are copied from places that show them in capitals; what is no whole id is refused as it was written.
+    lower = case.arguments.lower()
+    sha = lower if trust.is_full(lower) else case.arguments
+    return pull_trust.approve(case.ports, case.repository, case.comment, sha)
 
 
 def _promote(case: _Case) -> str:

@@ -78,7 +78,8 @@ def _retry(ports: Ports, row: AnyRow, run_id: str, who: Asker) -> None:
     with ports.ledger.write() as connection:
         came = retrying.retry(connection, ports, repository, wanted, who, ports.clock())
         named = f"{run.trigger} at {short(run.sha)}"
-        begun = f"{named} begins again: round {came.run.round}" if came.run else ""
+        rests = f"; it waits: {why}" if (why := retrying.rests(ports)) else ""
+        begun = f"{named} begins again: round {came.run.round}{rests}" if came.run else ""
         words = begun or f"{inbox.REFUSED}{named} {came.why_not}"
         inbox.handled(connection, [row.id], ports.clock(), words)
 

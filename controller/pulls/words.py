@@ -18,10 +18,12 @@ from ledger.pull_approvals import ApprovalRow
 from ledger.repositories import RepositoryRow
 from ledger.runs import RunRow
 from schemas.errors import LuotsiError
+from schemas.states import RunState
 from schemas.values import Sha, short
 
 SHOWN = 10
 """Names of changed files that are listed."""
+_BROKEN = (RunState.FAILURE, RunState.ERROR, RunState.CANCELLED)
 _WORD = re.compile(r"[^\s'\"=;|&<>()]+")
 
 
@@ -48,6 +50,30 @@ def waiting_words(ports: Ports, connection: Connection, run: RunRow) -> str:
         paragraphs += _how(run, policy)
     paragraphs.append(_look_at(ports, connection, repository, run))
     return "\n\n".join(part for part in paragraphs if part)
+
+
+def again_words(ports: Ports, connection: Connection, run: RunRow, name: str) -> str:
+    """Markdown for a run that did not come to a good end and whose approval is over: what lets it begin again. Else empty.
+
+    `name`: its check's, as a command takes it.
+    """
+    if run.trust == "trusted" or run.state not in _BROKEN or run.pull_request is None:
+        return ""
+    now = ports.clock()
+    repository = repositories.by_id(connection, run.repository_id)
+    policy = approved.policy(ports, repository.name)
+    pull = approved.newest(connection, run.repository_id, run.pull_request)
+    if pull is None or pull.head != run.sha or policy is None:
+        return ""
+    if approved.standing(ports, connection, repository, run.sha, now) is not None:
+        return ""
+    missing = trust.unapprovable(policy, approved.environments(ports))
+    if missing:
+        return f"It cannot be approved again at present: {markdown.prose(missing)}. The operator sets it."
+    stopped = run.reason.startswith(trust.STOPPED)
+    then = "" if stopped else f"Then {markdown.code(f'/retest {name}', 160)} lets it begin again."
+    first = f"{'It begins again' if stopped else 'It may run again'} with another approval."
+    return "\n\n".join(part for part in (first, *_how(run, policy), then) if part)
 
 
 def granted_words(given: Policy | ApprovalRow) -> str:

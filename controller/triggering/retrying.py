@@ -21,7 +21,7 @@ from controller.watching import configs
 from ledger import attempts, executions, repositories, rounds, runs
 from ledger.repositories import RepositoryRow
 from ledger.runs import RunRow
-from schemas.states import FINAL_EXECUTION, FINAL_RUN, RunState
+from schemas.states import FINAL_EXECUTION, FINAL_RUN, ExecutionState, RunState
 from schemas.values import short
 
 log = structlog.get_logger()
@@ -30,6 +30,18 @@ RUNNING = "is still running"
 HELD = "waits for approval"
 UNAPPROVED = "is not trusted, and no approval lets it run"
 GONE = "its trigger cannot be read any more"
+
+
+def rests(ports: Ports) -> str:
+    """Why nothing that is waiting begins at present, in words; empty while it does."""
+    why = ports.settings.maintenance
+    return f"nothing new starts at present: {why}" if why else ""
+
+
+def is_taken(connection: Connection, run: RunRow) -> bool:
+    """Whether an agent has begun anything of a run's present round."""
+    waiting = (ExecutionState.CREATED, ExecutionState.QUEUED)
+    return any(row.state not in waiting for row in executions.of_run(connection, run.id, run.round))
 
 
 @dataclass(frozen=True, slots=True)
