@@ -204,6 +204,31 @@ def _check_stages(item: Item, findings: Findings) -> None:
             findings.error(path, f"a stage cannot be called `{clip(name, 60)}`", hint, key=True)
         for position, rule in enumerate((stage or {}).get("require", ())):
             _check_rule(rule, name, item, (*path, "require", position), findings)
+    _check_circle(stages, (*item.path, "stages"), findings)
+
+
+def _check_circle(stages: dict[str, Any], path: Path, findings: Findings) -> None:
+    """Stages that wait for each other: no version comes to any of them. That one requires itself is said already."""
+    before = {
+        name: {
+            other for other in stages if other != name and EARLIER + other in (stage or {}).get("require", ())
+        }
+        for name, stage in stages.items()
+    }
+    while free := [name for name, waits in before.items() if not waits]:
+        before = {name: waits - set(free) for name, waits in before.items() if waits}
+    if not before:
+        return
+    # What is left waits for something that is left: going on must come round.
+    walk = [min(before)]
+    while (earlier := min(before[walk[-1]])) not in walk:
+        walk.append(earlier)
+    circle = walk[walk.index(earlier) :]
+    words = " → ".join(clip(name, 60) for name in [*circle, circle[0]])
+    where = (*path, circle[0], "require")
+    findings.error(
+        where, f"the stages require each other: {clip(words, 200)}", "Remove one of these rules.", key=True
+    )
 
 
 def _check_rule(rule: str, name: str, item: Item, path: Path, findings: Findings) -> None:

@@ -191,6 +191,11 @@ WRONG = [
         "",
     ),
     (
+        "{name: m, from: {step: train, output: o}, endpoint: predict, stages: {prod: {§require: ['stage:stag']}, stag: {require: [signed-tag, 'stage:prod']}, dev: {require: ['stage:prod']}}}",
+        "the stages require each other: prod → stag → prod",
+        "Remove one",
+    ),
+    (
         "{name: m, from: {step: train, output: o}, endpoint: predict, stages: {x: {smoke: {post: §../secret}}}}",
         "leads out of its folder",
         "relative",
