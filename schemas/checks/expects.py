@@ -1,5 +1,6 @@
 """The expectations of a trigger, parsed, and the node that each of them is about."""
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -34,6 +35,7 @@ def check_expectations(
                 findings.fail(item.index, place, problem.message, problem.hint)
             continue
         if target.kind != "pipeline":
+            _check_dotted(expectation, target, path, items, findings)
             expectations.append(_without_node(expectation, target))
         elif graph is not None:
             expectations.append(_with_node(expectation, graph, path, findings))
@@ -46,6 +48,21 @@ def _written(item: Item) -> Iterator[tuple[Path, str]]:
         yield path, value
     else:
         yield from (((*path, position), text) for position, text in enumerate(texts(value)))
+
+
+def _check_dotted(
+    expectation: Expectation, target: Target, path: Path, items: Items, findings: Findings
+) -> None:
+    """A metric may have a dot in its name. Where a part of this file is called so, a node is meant that does not run."""
+    named = expectation.node
+    if named is None or named == target.name:
+        return
+    nodes = {name for item in items.of("pipeline") if item.readable for name in item.names("nodes") or ()}
+    others = {*nodes, *(name for kind in ("step", "task", "pipeline") for name in items.names(kind))}
+    if named in others or difflib.get_close_matches(named[:100], [target.name[:100]], 1):
+        metric = clip(expectation.metric, 60)
+        message = f"the {target.kind} `{clip(target.name, 60)}` has no node `{clip(named, 60)}`: a metric called `{clip(named, 60)}.{metric}` is asked for"
+        findings.warning(path, message, f"For its own metric write `{metric}` alone.")
 
 
 def _without_node(expectation: Expectation, target: Target) -> Expectation:

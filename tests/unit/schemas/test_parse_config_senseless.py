@@ -143,3 +143,22 @@ def test_two_nodes_of_one_name_say_nothing_false_about_their_broken_step() -> No
     assert len(found) == 2, found
     assert "unknown key `colour`" in found[0]
     assert "a second node is called `a`" in found[1]
+
+
+@pytest.mark.parametrize(
+    ("expect", "message"),
+    [
+        ("other.acc > 1", "the step `s` has no node `other`: a metric called `other.acc` is asked for"),
+        ("n.acc > 1", "the step `s` has no node `n`"),
+        ("p.acc > 1", "the step `s` has no node `p`"),
+        ("val.loss > 1", ""),
+        ("s.acc > 1", ""),
+        ("acc > other", "`other` is not known"),
+    ],
+)
+def test_a_node_before_a_steps_metric(expect: str, message: str) -> None:
+    text = step("time-limit: 5") + step("time-limit: 5").replace("name: s", "name: other")
+    text += "- pipeline: {name: p, nodes: [{name: n, type: execution, step: s}], edges: []}\n"
+    found = said(parse_config((text + RUN.replace("}}\n", f"}}, expect: ['{expect}']}}\n")).encode()))
+    assert len(found) == bool(message), found
+    assert message in "".join(found)
