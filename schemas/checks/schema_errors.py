@@ -34,6 +34,15 @@ LIMITS = {
     "minProperties": "have at least {} keys",
 }
 
+MEANT = {("rules", "values"): "items"}
+"""Keys that people write for another one of this mapping, where the nearest word is a third."""
+
+PATTERNS = {
+    "^/.+$": "It must begin with `/` and go on.",
+    "^[a-z][a-z0-9-]+$": "At least two characters: lower-case letters, digits and dashes, first a letter.",
+}
+"""What to do about a pattern whose description in the official schema does not say it."""
+
 
 def report(errors: Iterable[ValidationError], prefix: Path, skip: int, findings: Findings) -> None:
     """Add every error. `prefix` replaces the first `skip` elements of its path."""
@@ -106,7 +115,8 @@ def _say(error: ValidationError, path: Path, findings: Findings) -> None:
 
 def _unknown(key: str, known: list[str], instance: dict[Any, Any], path: Path, findings: Findings) -> None:
     """Both are at fault: the key, and the one that was meant, of which nobody knows what it is."""
-    meant = findings.closest(key, known)
+    other = MEANT.get((str(path[-1]) if path else "", key), "")
+    meant = other if other in known else findings.closest(key, known)
     hint = f"Did you mean `{meant}`?" if meant else f"Known here: {listing(known)}." if known else ""
     faults = [(*path, one) for one in (key, meant) if one == key or (one and one not in instance)]
     findings.error((*path, key), f"unknown key `{clip(key, 60)}`", hint, key=True, faults=faults)
@@ -150,10 +160,13 @@ def in_words(error: ValidationError, path: Path) -> tuple[str, str]:
                 hint = "Write it in quotes."
             elif limit == "object" and error.instance is None:
                 hint = "Indent what belongs to it further than it."
+            elif limit == "number" and path[-2:] == ("rules", "value"):
+                hint = "Several values are `items`, with `style: multiple`."
             return f"{what} must be {_type(limit)}, not {word_for(error.instance)}", hint
         case "pattern":
             described = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
-            return f"{what} cannot be `{clip(error.instance, 60)}`", described or f"It must match {limit}"
+            hint = PATTERNS.get(str(limit)) or described or f"It must match {limit}"
+            return f"{what} cannot be `{clip(error.instance, 60)}`", hint
         case "uniqueItems":
             return f"{what} has something twice", "Remove one of them."
         case "minLength" | "minItems" | "minProperties" if limit == 1:

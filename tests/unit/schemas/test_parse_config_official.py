@@ -156,7 +156,7 @@ SCHEMA = [
         "`time-limit` must be a whole number or text, not a number",
         "",
     ),
-    ("- endpoint: {name: §Upper, image: i, wsgi: a}\n", "`name` cannot be `Upper`", "lowercase"),
+    ("- endpoint: {name: §Upper, image: i, wsgi: a}\n", "`name` cannot be `Upper`", "lower-case"),
     ("- §endpoint: {name: lower, image: i}\n", "`endpoint` has no `server-command` or `wsgi`", ""),
     (
         "- endpoint: {name: lower, image: i, server-command: a, §wsgi: b}\n",
@@ -167,6 +167,12 @@ SCHEMA = [
     ("- endpoint: {name: lower, image: i, wsgi: a, port: §99999}\n", "`port` must be at most 65535", ""),
     ("- deployment: {name: d, defaults: {target: t}, §targe: x}\n", "unknown key `targe`", "Known here"),
     ("- §deployment: {defaults: {target: t}}\n", "`deployment` has no `name`", ""),
+    (
+        "- step: {name: a, image: i, command: c, mounts: [{source: /a, destination: §b}]}\n",
+        "`destination` cannot be `b`",
+        "begin with `/`",
+    ),
+    ("- endpoint: {name: §e, image: i, wsgi: a}\n", "`name` cannot be `e`", "At least two characters"),
 ]
 
 
@@ -249,6 +255,18 @@ def test_commands(field: str, severity: str, message: str, hint: str) -> None:
 
 
 TASKS = [
+    (
+        "step: train, parameters: [{name: lr, style: multiple, rules: {§values: [1]}}]",
+        "error",
+        "unknown key `values`",
+        "Did you mean `items`?",
+    ),
+    (
+        "step: train, parameters: [{name: lr, style: multiple, rules: {value: §[1]}}]",
+        "error",
+        "`value` must be a number, not a list",
+        "Several values are `items`",
+    ),
     ("step: §trian, parameters: []", "warning", "no step is called `trian`", "Did you mean `train`?"),
     ("step: train, parameters: [], type: §grid", "error", "'grid' is not a valid TaskType", "grid_search"),
     (
