@@ -17,6 +17,9 @@ OFFICIAL = "https://valohai.com/schemas/"
 OURS = ("trigger", "model")
 TYPES = re.compile(r"(Allowed edge types: )([a-z-]+(?: \| [a-z-]+)*)")
 """Words of the library that stand in another order at every start of Python."""
+DURATION = r"^\s*$|^(?=[^1-9]*[1-9])[^0-9.]*(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*[smhdw][^0-9.]*)+$"
+"""Of the texts that are a duration for the library: numbers, each with a unit that begins with one of these letters."""
+DURATIONS = ("time-limit", "no-output-timeout")
 LOOSE = "Any other key is kept for YAML anchors; nothing reads it."
 
 
@@ -29,6 +32,9 @@ def schema() -> dict[str, Any]:
     }
     # A deployment without a target is a warning of the official lint.
     del parts["deployment"]["properties"]["defaults"]["required"]
+    for name in DURATIONS:
+        [written] = [way for way in parts["step"]["properties"][name]["oneOf"] if way["type"] == "string"]
+        written["pattern"] = DURATION
     for kind in OURS:
         parts |= _own(kind)
     kinds = ("step", "task", "endpoint", "pipeline", "blueprint", "deployment", *OURS)

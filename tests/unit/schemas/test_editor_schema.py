@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from schemas import editor
 from schemas.checks import official, ours
+from schemas.parse_config import parse_config
 from tests.parts.parser_source import ParserSource
 
 ROOT = Path(__file__).parents[3]
@@ -84,6 +85,32 @@ def test_what_is_wrong_is_underlined(text: str) -> None:
     document = yaml.safe_load(text)
     assert not EDITOR.is_valid(document)
     assert not linted(document)
+
+
+TIMES = [
+    "5s",
+    "90s",
+    "1w",
+    "2days",
+    "1.5h",
+    ".5h",
+    "1h30m",
+    "1h 30m 5s",
+    "5 seconds",
+    "about 5 minutes or 2s",
+    "",
+    " ",
+    "-5s",
+]
+NO_TIMES = ["5 parsecs", "5", "5M", "0s", "0", "1h 5", "odd", "1.2.3s", ". s", "5 s 3 x", "s"]
+
+
+@pytest.mark.parametrize("key", editor.DURATIONS)
+@pytest.mark.parametrize(("text", "sound"), [*((t, True) for t in TIMES), *((t, False) for t in NO_TIMES)])
+def test_durations_are_those_that_the_library_reads(key: str, text: str, sound: bool) -> None:
+    item = {"name": "a", "image": "b", "command": "c", key: text}
+    assert EDITOR.is_valid([{"step": item}]) is sound
+    assert parse_config(json.dumps([{"step": item}]).encode()).ok is sound
 
 
 def test_the_sample_is_sound() -> None:
