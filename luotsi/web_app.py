@@ -13,7 +13,7 @@ from controller.triggering import origins
 from dashboard.app import blueprint as pages
 from dashboard.parts import DashboardParts, Notice
 from forges.port import Forge
-from ledger import agents, pull_approvals
+from ledger import agents, owed, pull_approvals
 from ledger import in_use as ledger_in_use
 from ledger.attempts import AttemptRow
 from ledger.database import Ledger
@@ -114,6 +114,7 @@ def _notices(reloading: Reloading, ledger: Ledger) -> tuple[Notice, ...]:
     """What everybody should know who looks at the pages: of what the controller holds, and of this process's own settings."""
     with ledger.read() as connection:
         held = ledger_in_use.held(connection)
+        at_forges = owed.unheard(connection)
     opened, found = reloading.current, []
     if reason := in_use.maintenance(opened, held):
         found.append(
@@ -125,6 +126,7 @@ def _notices(reloading: Reloading, ledger: Ledger) -> tuple[Notice, ...]:
         found.append(Notice("trouble", trouble))
     if reloading.trouble and (held is None or held.trouble != reloading.trouble):
         found.append(Notice("trouble", f"The settings have changed and are not in use: {reloading.trouble}"))
+    found += [Notice("trouble", words) for words in at_forges]
     return tuple(found)
 
 

@@ -14,7 +14,7 @@ from controller import isolate
 from controller.forge import hearing
 from controller.ports import Ports
 from forges.port import ForgeApi, MissedDelivery, PullRequestSeen
-from ledger import repositories
+from ledger import owed, repositories
 from ledger.repositories import RepositoryRow
 from schemas import moments
 from schemas.errors import Gone, LuotsiError, Refused, Stalled, Waiting
@@ -127,7 +127,7 @@ def _ask(ports: Ports, row: RepositoryRow) -> bool:
         slug = _place(ports, api, row)
         new = _pulls(ports, api, row, slug)
         new += _comments(ports, api, row, slug)
-        deaf = _lost(ports, api, row, slug)
+        deaf = " ".join(filter(None, (*_lacking(ports, api, row, slug), _lost(ports, api, row, slug))))
     except LuotsiError as error:
         _deaf(ports, row, str(error))
         return False
@@ -145,6 +145,20 @@ def _deaf(ports: Ports, row: RepositoryRow, reason: str, heard_until: datetime |
         log.warning("the forge does not tell", repository=row.name, reason=reason)
     with ports.ledger.write() as connection:
         repositories.asked(connection, row.id, ports.clock(), heard_until, reason)
+
+
+def _lacking(ports: Ports, api: ForgeApi, row: RepositoryRow, slug: str) -> tuple[str, ...]:
+    """Which rights are missing. An App is told them in one call; of a token they are tried, where a word was not taken.
+
+    Where none is missing, what the forge did not take is tried again now.
+    """
+    with ports.ledger.read() as connection:
+        troubled = owed.any_troubled(connection, row.id)
+    lacking = api.check_rights(slug) if api.checks or troubled else ()
+    if troubled and not lacking:
+        with ports.ledger.write() as connection:
+            owed.due_now(connection, [row.id])
+    return lacking
 
 
 def _place(ports: Ports, api: ForgeApi, row: RepositoryRow) -> str:

@@ -4,7 +4,7 @@ The ledger lies between this and the turns: deliveries wait in the inbox, words 
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 import structlog
@@ -14,7 +14,8 @@ from controller import isolate
 from controller.forge import comments as pull_comments
 from controller.forge import hearing, polling, telling
 from controller.ports import Ports
-from ledger import repositories
+from forges.port import ForgeApi
+from ledger import owed, repositories
 from schemas.errors import LuotsiError
 
 log = structlog.get_logger()
@@ -43,13 +44,14 @@ def speak(ports: Ports) -> int:
     return sum(told)
 
 
-def _ask_at_once(ports: Ports) -> None:
-    """What happened while nobody ran is asked for now, not when the next round of questions is due."""
+def _at_once(ports: Ports, forges: Collection[str]) -> None:
+    """What happened meanwhile at these forges is asked for now, and what they did not take is said: not when it is due."""
     try:
         with ports.ledger.write() as connection:
-            for row in repositories.watched(connection):
-                if row.forge in ports.forges:
-                    repositories.ask_again(connection, row.id)
+            ids = [row.id for row in repositories.watched(connection) if row.forge in forges]
+            owed.due_now(connection, ids)
+            for id in ids:
+                repositories.ask_again(connection, id)
     except SQLAlchemyError as error:
         log.error("the forges are asked later", reason=str(error))
 
@@ -67,12 +69,12 @@ class Talk:
     def start(self) -> None:
         """Begin. Without a forge there is nothing to do, and no thread."""
         if self._ports.forges:
-            _ask_at_once(self._ports)
             self._thread.start()
 
     def use(self, ports: Ports) -> None:
-        """Go on with these parts: the settings have changed, and there may be a forge now."""
+        """Go on with these parts: the settings have changed, and there may be a forge now, or another login for one."""
         self._ports = ports
+        self.wake()
         if ports.forges and not self._thread.is_alive() and not self._ended.is_set():
             self._thread.start()
 
@@ -94,9 +96,14 @@ class Talk:
         return len(names)
 
     def _run(self) -> None:
+        known: Mapping[str, ForgeApi] = {}
         while not self._ended.is_set():
             try:
                 ports = self._ports
+                # Here, since a round under the settings of before may have been on its way when they changed.
+                if new := [name for name, api in ports.forges.items() if api is not known.get(name)]:
+                    _at_once(ports, new)
+                known = ports.forges
                 hints = (hearing.hear, polling.ask) if ports.forges else ()
                 isolate.every(
                     (*(partial(self._hinted, step, ports) for step in hints), partial(speak, ports))

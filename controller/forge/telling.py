@@ -20,7 +20,7 @@ from controller.forge import comments as pull_comments
 from controller.ports import Ports
 from controller.watching import watched
 from forges.port import Budget, Check, CheckShown, DeploymentShown, ForgeApi, Said
-from ledger import outbox, replies, shown_deployments
+from ledger import outbox, replies, repositories, shown_deployments
 from ledger.repositories import RepositoryRow
 from schemas import codec
 from schemas.errors import Gone, LuotsiError, Refused, Waiting
@@ -74,11 +74,14 @@ def _each(
     """
     resting: dict[str, tuple[datetime, str]] = {}
 
-    def trouble(row: Any, again: datetime, why: str) -> bool:
-        if why != row.trouble:
+    def trouble(row: Any, again: datetime, why: str, ask: bool = False) -> bool:
+        news = why != row.trouble
+        if news:
             log.warning("the forge was not told", repository=known[row.repository_id].name, reason=why)
         with ports.ledger.write() as connection:
             troubled(connection, [row.id], why, again)
+            if ask and news:  # the round of questions says what is missing, where people look
+                repositories.ask_again(connection, row.repository_id)
         return False
 
     def act(row: Any) -> bool:
@@ -92,7 +95,7 @@ def _each(
             resting[repository.forge] = (again, str(error))
             return trouble(row, *resting[repository.forge])
         except LuotsiError as error:
-            return trouble(row, ports.clock() + STALLED, str(error))
+            return trouble(row, ports.clock() + STALLED, str(error), ask=True)
 
     return isolate.each(rows, act, lambda row, bug: trouble(row, ports.clock() + STALLED, f"internal: {bug}"))
 

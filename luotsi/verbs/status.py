@@ -11,7 +11,7 @@ import click
 from sqlalchemy import select
 
 from dashboard.tags import STANDS, advice, why
-from ledger import pages_git, pages_tags
+from ledger import owed, pages_git, pages_tags
 from ledger.in_use import held as held_by_controller
 from ledger.pages_git import RefusedConfig
 from ledger.pages_tags import OpenTag
@@ -46,10 +46,16 @@ def command(settings: Path | None, as_json: bool) -> None:
         }
         configs = pages_git.refused_configs(connection, RECENT)
         tags = pages_tags.open_tags(connection, RECENT)
+        at_forges = owed.unheard(connection)
     resting, trouble = in_use.maintenance(opened, held), in_use.trouble(held)
     if as_json:
         facts = {"refused_configs": list(map(asdict, configs)), "open_tags": list(map(asdict, tags))}
-        words = {"maintenance": resting, "trouble": trouble, "file_events": in_use.deaf(held)}
+        words = {
+            "maintenance": resting,
+            "trouble": trouble,
+            "file_events": in_use.deaf(held),
+            "at_forges": at_forges,
+        }
         terminal.exactly(json.dumps({**found, **facts, **words}, default=_text))
         return
     for said in filter(
@@ -59,7 +65,7 @@ def command(settings: Path | None, as_json: bool) -> None:
     if resting:
         rest = f": {resting}. What comes in is kept, and nothing new starts."
         terminal.say(line(styled("Maintenance", "bold"), rest))
-    _say_what_to_mend(opened.address, configs, tags)
+    _say_what_to_mend(opened.address, at_forges, configs, tags)
     for title, rows in found.items():
         if rows:
             _section(title, rows)
@@ -67,10 +73,14 @@ def command(settings: Path | None, as_json: bool) -> None:
         terminal.say("Nothing has happened yet. Push a commit with a valohai.yaml that has a trigger.")
 
 
-def _say_what_to_mend(address: str, configs: Sequence[RefusedConfig], tags: Sequence[OpenTag]) -> None:
-    """One line for each, with its commit's page: configs that do not hold, and tags without effect."""
-    if configs or tags:
+def _say_what_to_mend(
+    address: str, at_forges: Sequence[str], configs: Sequence[RefusedConfig], tags: Sequence[OpenTag]
+) -> None:
+    """One line for each: what forges do not let us do, and with their commit's page configs that do not hold, tags without effect."""
+    if at_forges or configs or tags:
         _head("to mend")
+    for words in at_forges:
+        terminal.say(words)
     for each in configs:
         place = f"{each.repository}/{each.root}" if each.root else each.repository
         words = f"{place} at {short(each.sha)} on {branch(each.ref)}: {sentence(each.summary)}"
