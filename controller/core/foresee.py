@@ -23,6 +23,7 @@ from controller.core.tasks import expand
 from controller.core.triggers import Answer, Decision
 from schemas.errors import ConfigError
 from schemas.messages.job import Archive
+from schemas.reads import chooser, no_file
 from schemas.repo_config import RepoConfig, Trigger
 
 NOWHERE = Archive("", f"sha256:{'0' * 64}", 0)
@@ -59,6 +60,10 @@ class World:
     stores: tuple[str, ...] | None = None
     codes: Mapping[str, Any] = field(default_factory=dict)
     """Official configs by the `commit` that a pipeline's node names."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Of those commits the ones that are not there, each with the reason."""
+    paths: tuple[bytes, ...] | None = None
+    """Files of the commit; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,8 @@ def _foreseen(config: RepoConfig, decision: Decision, event: Event, world: World
         return found
     planner = _Planner(config.valohai, _facts(config.valohai, world), world, trigger)
     try:
+        if trigger.reads and world.paths is not None and not any(map(chooser(trigger.reads), world.paths)):
+            raise no_file("it", trigger.reads)
         return replace(found, works=tuple(planner.works()))
     except ConfigError as error:
         return replace(found, problem=str(error))
@@ -283,7 +290,9 @@ class _Planner:
         if node.type == "deployment":
             return self._deployment(work, pipeline, node, before)
         config = self._config
-        commit = getattr(node, "commit", None)
+        commit = str(getattr(node, "commit", None) or "")
+        if commit in self._world.missing:
+            return replace(work, problem=self._world.missing[commit], step=node.step or "")
         if commit:
             config = self._world.codes.get(commit)
             work = replace(work, notes=(f"its step and its code are those of the commit {commit}",))

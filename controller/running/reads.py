@@ -13,9 +13,9 @@ from controller.ports import Ports
 from controller.watching import observe
 from ledger.repositories import RepositoryRow
 from ledger.verdicts import SnapshotRow
-from schemas.errors import ConfigError, Gone
+from schemas.errors import Gone
 from schemas.messages.job import Archive
-from schemas.reads import chooser
+from schemas.reads import chooser, no_file
 from schemas.values import Sha, short
 
 
@@ -40,10 +40,7 @@ def content(mirror: Path, sha: Sha, patterns: tuple[str, ...]) -> str:
     wanted = chooser(patterns)
     found = [entry for entry in snapshot.entries(mirror, sha) if wanted(entry[0])]
     if not found:
-        raise ConfigError(
-            f"`reads` names no file of {short(sha)}: {', '.join(patterns)}",
-            hint="Patterns are gitignore's: `src/` is all below a folder, `*.py` every file with that ending.",
-        )
+        raise no_file(short(sha), patterns)
     digest = hashlib.sha256()
     for path, mode, identity in found:
         digest.update(b"%o %s %s\0" % (mode, identity.encode(), path))

@@ -1,6 +1,5 @@
 """The event that a person asks about, in their own repository: what would be pushed, tagged, merged or written."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,13 @@ from controller.core.events import BRANCHES, TAGS, Comment, PullRequest, Push, T
 from controller.core.foresee import Event, Scheduled, World
 from controller.core.foresee_tags import Registry
 from controller.core.serving.tags import parse_tag
+from controller.git import snapshot
 from controller.git.local import LocalRepository
+from controller.git.revisions import commit_named
 from luotsi.linting.names import Known
 from luotsi.planning import tags
 from schemas import moments
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, LuotsiError
 from schemas.parse_config import FILE_NAME, parse_config
 from schemas.repo_config import RepoConfig
 from schemas.values import RefName, Sha, short
@@ -87,6 +88,7 @@ class _Asker:
         config = parse_config(text, path)
         event, title, base = self._event()
         changed, compared = self._changed(base)
+        codes, missing = self._commits(config, path)
         world = World(
             created=moments.now(),
             message="" if self._options.working_tree else self._repository.commit(self._head).message,
@@ -94,7 +96,9 @@ class _Asker:
             default_branch=self._main(),
             **_names(known),
             origin=self._origin(event) if known is not None and known.limits else None,
-            codes=self._codes(config, path),
+            codes=codes,
+            missing=missing,
+            paths=self._files_of_commit() if any(trigger.reads for trigger in config.triggers) else None,
         )
         shown = text.decode("utf-8", "replace")
         return Question(
@@ -256,19 +260,37 @@ class _Asker:
                 return opened.read(limit)
         return self._repository.read_blob(sha or self._head, path, limit)
 
-    def _codes(self, config: RepoConfig, path: str) -> Mapping[str, Any]:
-        """Official configs of the commits that pipelines' nodes name, as far as they are here."""
+    def _commits(self, config: RepoConfig, path: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """The commits that pipelines' nodes name: official configs, and why one is missing."""
         pipelines = config.valohai.pipelines.values() if config.valohai else ()
         nodes = [node for pipeline in pipelines for node in pipeline.nodes]
         named = {str(node.commit) for node in nodes if getattr(node, "commit", None)}
-        found = {}
+        codes: dict[str, Any] = {}
+        missing: dict[str, str] = {}
         for name in sorted(named):
             try:
-                text = self._read(path, self._repository.resolve(name))
-            except ConfigError:
+                sha = self._named(name)
+            except ConfigError as error:
+                missing[name] = f"{error} `git fetch` brings what is new at origin."
                 continue
-            found[name] = parse_config(text or b"").valohai
-        return {name: code for name, code in found.items() if code is not None}
+            code = parse_config(self._read(path, sha) or b"").valohai
+            codes |= {name: code} if code is not None else {}
+        return codes, missing
+
+    def _named(self, text: str) -> Sha:
+        """What a node's `commit` means where this clone was pushed; a branch is as origin has it."""
+        remote = f"refs/remotes/origin/{text}"
+        found = self._repository.refs().get(RefName(remote))
+        return commit_named(self._repository, text if found is None else remote)
+
+    def _files_of_commit(self) -> tuple[bytes, ...] | None:
+        """The paths that a job would find; None for what cannot be read here."""
+        try:
+            if self._options.working_tree:
+                return tuple(each.path for each in self._repository.files())
+            return tuple(each[0] for each in snapshot.entries(self._repository.path, self._head))
+        except LuotsiError:
+            return None
 
     def _main(self) -> str:
         return self._repository.main_branch() or self._repository.branch() or "main"

@@ -78,7 +78,7 @@ def _shown(pipeline: Any, node: str) -> list[str]:
 
 def step_of(config: Any, node: Any) -> Any:
     """The step that a node runs: its own, or that of its task blueprint. Raises `ConfigError`."""
-    name, task = node.step, getattr(node, "task", None)
+    name, task = node.step, str(getattr(node, "task", None) or "")
     if not name and not task:
         raise ConfigError(f"node {node.name} names no step")
     if not name:

@@ -234,6 +234,30 @@ def test_a_trigger_that_an_error_keeps_from_counting_does_not_start_and_says_why
     assert plan("--graph")[1] == "Nothing starts.\n"
 
 
+def test_what_the_checkout_has_not_got_is_said_before_the_run_stumbles(
+    plan: Plan, repository: GitRepository
+) -> None:
+    nodes = ", ".join(
+        f"{{name: n{at}, type: execution, step: s1, commit: {commit}}}"
+        for at, commit in enumerate(["main", "HEAD~1", "nobranch"])
+    )
+    text = (
+        "- step: {name: s1, image: i, command: c}\n"
+        f"- pipeline: {{name: p, nodes: [{nodes}], edges: []}}\n"
+        + trigger("t", "push: ", "pipeline: p")
+        + trigger("r", "push: ", "step: s1", ', reads: "zzz/**"')
+        + trigger("q", "push: ", "step: s1", ", reads: README")
+    )
+    repository.commit({"valohai.yaml": text})
+    code, out, _ = plan()
+    assert code == 1
+    assert "there is no commit nobranch in this repository" in out
+    assert "there is no commit HEAD~1 in this repository" in out, "a run knows no such words"
+    assert "no commit main" not in out
+    assert "`reads` names no file of it: zzz/**" in out
+    assert answers(plan("--json")[1]) == {"t": "error", "r": "error", "q": "fires"}
+
+
 def test_on_a_terminal_lines_end_between_words(repository: GitRepository) -> None:
     from controller.core.foresee import foresee
 
@@ -248,15 +272,50 @@ def test_on_a_terminal_lines_end_between_words(repository: GitRepository) -> Non
     assert lines[place + 1].startswith("     ")
     repository.commit({"valohai.yaml": STEPS})
     question = ask(repository.path, Options(), None)
-    assert str(list(words.in_words(question, (), width=50))[-1]) == "    run: { step: NAME }"
+    assert str(list(words.in_words(question, (), width=50))[-1]) == "    run: { step: train }"
 
 
-def test_without_a_trigger_it_says_how_to_add_one(plan: Plan, repository: GitRepository) -> None:
-    repository.commit({"valohai.yaml": STEPS})
+NEEDY = "- step: {name: needy, image: i, command: c, inputs: [{name: data}]}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "name"),
+    [
+        (STEPS + PIPELINE, "pipeline: p", "p"),
+        (STEPS, "step: train", "train"),
+        (
+            NEEDY + "- step: {name: 'Größe: 2', image: i, command: c}\n",
+            'step: "Gr\\u00f6\\u00dfe: 2"',
+            "gr-e-2",
+        ),
+        (NEEDY, "step: needy", "needy"),
+        ("- step: {name: config, image: i, command: c}\n", "step: config", "train"),
+        ("- step: {name: 'yes', image: i, command: c}\n", 'step: "yes"', '"yes"'),
+    ],
+)
+def test_without_a_trigger_it_prints_one_that_works(
+    plan: Plan, repository: GitRepository, text: str, target: str, name: str
+) -> None:
+    repository.git("checkout", "--quiet", "-b", "master")
+    repository.commit({"valohai.yaml": text})
     code, out, _ = plan()
     assert code == 0
     assert "This file has no trigger" in out
-    assert "- trigger:\n    name: train" in out
+    _, _, example = out.partition("For example:\n\n")
+    assert example == (
+        f"- trigger:\n    name: {name}\n    when: {{ push: {{ branches: [master] }} }}\n    run: {{ {target} }}\n"
+    )
+    if text != NEEDY:
+        repository.commit({"valohai.yaml": text + example})
+        assert "▶" in plan()[1], "what was copied starts what it names"
+
+
+def test_a_file_with_nothing_to_run_is_told_so(plan: Plan, repository: GitRepository) -> None:
+    repository.commit({"valohai.yaml": "- endpoint: {name: serve, image: i, wsgi: app}\n"})
+    code, out, _ = plan()
+    assert code == 0
+    assert "It has nothing for a trigger to run" in out
+    assert "- trigger" not in out
 
 
 def test_settings_show_what_the_installation_lacks(

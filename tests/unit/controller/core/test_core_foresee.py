@@ -207,6 +207,23 @@ def test_a_node_of_another_commit_takes_its_step_from_there() -> None:
     assert (unseen.problem, unseen.notes[-1]) == ("", "which is not looked at here")
     [seen] = only(foresee(here, PUSH, replace(WORLD, codes={"v1": there}))).works
     assert (seen.image, seen.commands, seen.problem) == ("ancient", ("go",), "")
+    [lost] = only(foresee(here, PUSH, replace(WORLD, missing={"v1": "there is no v1"}))).works
+    assert lost.problem == "there is no v1"
+
+
+@pytest.mark.parametrize(
+    ("paths", "problem"),
+    [
+        (None, ""),
+        ((b"src/a.py", b"README"), ""),
+        ((b"README",), "`reads` names no file of it: src/**"),
+        ((), "`reads` names no file of it: src/**"),
+    ],
+)
+def test_reads_that_name_no_file_start_nothing(paths: tuple[bytes, ...] | None, problem: str) -> None:
+    read = config(STEPS, trigger("t", "push: ", "step: train", ', reads: "src/**"'))
+    found = only(foresee(read, PUSH, replace(WORLD, paths=paths)))
+    assert (found.problem.partition(". ")[0], found.ok) == (problem, not problem)
 
 
 @settings(max_examples=500, deadline=None)
