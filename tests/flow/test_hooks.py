@@ -5,12 +5,12 @@ import hmac
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
@@ -193,15 +193,13 @@ def test_a_signed_body_that_is_none_is_400(web: WebSide, body: bytes) -> None:
     assert web.received() == []
 
 
-def test_a_ledger_that_cannot_be_had_is_503(web: WebSide, monkeypatch: pytest.MonkeyPatch) -> None:
-    def locked() -> None:
-        raise OperationalError("BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked"))
-
-    monkeypatch.setattr(web.ledger, "write", locked)
-    answer = deliver(web, LOOK)
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    assert "ledger" in from_json(Fault, answer.json).error
-    monkeypatch.undo()
+def test_a_ledger_that_cannot_be_had_is_503(web: WebSide) -> None:
+    with closing(sqlite3.connect(web.folder / "ledger.sqlite")) as beside:
+        beside.execute("ALTER TABLE inbox RENAME TO away")
+        answer = deliver(web, LOOK)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        assert "ledger" in from_json(Fault, answer.json).error
+        beside.execute("ALTER TABLE away RENAME TO inbox")
     assert deliver(web, LOOK).status_code == 202
 
 
