@@ -44,7 +44,7 @@ def test_each_tag_without_effect_says_why_with_its_advice_whole(mind: Mind) -> N
 def test_a_tag_that_gets_its_due_says_so_where_it_said_why_not(mind: Mind) -> None:
     sha = mind.push(MODEL, **{"train.py": "first"})
     (execution,) = mind.waiting()
-    mind.finish(execution, outcome="failed")
+    mind.finish(execution, outcome="error")
     mind.person.tag("churn@v1.0.0", sha)
     mind.turns()
     assert mind.notes(sha)["luotsi/churn@v1.0.0"].startswith("failure: waits: train at")
