@@ -144,5 +144,7 @@ class Ports:
     """Repository id -> what the last look saw, for this process alone: without it a look only takes longer."""
     pushes: Looks[Any] = field(default_factory=lambda: Looks(patience=10.0))
     """The notes that are on their way into repositories, and beyond a turn those that hang."""
+    named: dict[str, dict[str, datetime]] = field(default_factory=dict)
+    """Repository id -> commits that events named -> when the forge was last asked for them, for this process alone."""
     unchanged: Unchanged = field(default_factory=Unchanged)
     """What steps found at rest, for this process alone: without it a turn only takes longer."""

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ledger.tables import events, repositories
+from ledger.pieces import pieces
+from ledger.tables import commits, events, repositories
 
 NAMED = "push"
 PULL_REQUEST = "pull-request"
@@ -97,6 +98,38 @@ def unhandled(connection: Connection, limit: int = 500) -> list[EventRow]:
         .order_by(events.c.id)
     )
     return [EventRow(*row) for row in rows]
+
+
+def told(connection: Connection, repository_id: str) -> list[EventRow]:
+    """Every event that was ever told of a repository, handled or not, oldest first."""
+    rows = connection.execute(
+        select(
+            events.c.id,
+            events.c.repository_id,
+            events.c.kind,
+            events.c.key,
+            events.c.body,
+            events.c.received_at,
+        )
+        .where(events.c.repository_id == repository_id)
+        .order_by(events.c.id)
+    )
+    return [EventRow(*row) for row in rows]
+
+
+def unseen_heads(connection: Connection) -> set[tuple[str, str]]:
+    """(repository, commit) that waiting events of watched repositories name and that are not recorded as commits yet."""
+    rows = connection.execute(
+        select(events.c.repository_id, events.c.body)
+        .join(repositories, repositories.c.id == events.c.repository_id)
+        .where(events.c.handled_at.is_(None), repositories.c.removed_at.is_(None))
+    )
+    found = {(row.repository_id, str(row.body["head"])) for row in rows if row.body.get("head")}
+    seen: set[tuple[str, str]] = set()
+    for some in pieces([sha for _, sha in found]):
+        known = select(commits.c.repository_id, commits.c.sha).where(commits.c.sha.in_(some))
+        seen.update((row.repository_id, row.sha) for row in connection.execute(known))
+    return found - seen
 
 
 def is_told(connection: Connection, repository_id: str, kind: str, key: str) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Table, func, select
 
+from ledger import events
 from ledger.tables import commits, executions, inbox, replies, repositories, runs, statuses
 
 
@@ -58,8 +59,12 @@ def read(connection: Connection) -> Gauges:
 
 
 def coverage(connection: Connection) -> float:
-    """Commits with a verdict over commits that came into view; 1.0 where none did. Counts the table: ask it seldom."""
-    owed, judged = connection.execute(select(func.count(), func.count(commits.c.judged_at))).one()
+    """Commits with a verdict over commits that came into view or that waiting events name; 1.0 where there are none.
+
+    Counts the table: ask it seldom.
+    """
+    seen, judged = connection.execute(select(func.count(), func.count(commits.c.judged_at))).one()
+    owed = seen + len(events.unseen_heads(connection))
     return judged / owed if owed else 1.0
 
 

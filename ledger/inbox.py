@@ -54,6 +54,14 @@ def heard(connection: Connection, now: datetime, limit: int = 1000) -> list[AnyR
     return list(connection.execute(statement.order_by(inbox.c.id).limit(limit)))
 
 
+def waiting(connection: Connection, forge: str) -> list[AnyRow]:
+    """All deliveries of a forge that wait, whether they may be tried now or not, oldest first: (body, received_at)."""
+    statement = select(inbox.c.body, inbox.c.received_at).where(
+        inbox.c.kind == "delivery", inbox.c.handled_at.is_(None), inbox.c.source == f"{FORGE}{forge}"
+    )
+    return list(connection.execute(statement.order_by(inbox.c.id)))
+
+
 def handled(connection: Connection, ids: Iterable[int], now: datetime, outcome: str | None = None) -> None:
     """Mark rows as acted upon; `outcome` says for people what came of them."""
     connection.execute(update(inbox).where(inbox.c.id.in_(list(ids))).values(handled_at=now, outcome=outcome))

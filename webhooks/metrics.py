@@ -51,7 +51,7 @@ class Metrics:
         coverage = Metric(
             "luotsi_coverage_ratio",
             "gauge",
-            "Commits with a verdict over commits that came into view.",
+            "Commits with a verdict over commits that came into view or that the forge named.",
             (({}, self._coverage),),
         )
         return Response(

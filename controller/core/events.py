@@ -110,9 +110,12 @@ class Comment:
         return pull_ref(self.number)
 
 
+NAMED = "refs/luotsi/named/"
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A delivery named a commit: it is owed a verdict even if no look ever finds a ref at it."""
+    """The forge named a commit that `ref` was at: it is owed a verdict even if no look ever finds a ref at it."""
 
     ref: str
     head: ShaText
@@ -121,6 +124,11 @@ class Named:
     def key(self) -> str:
         """What makes two tellings one event: ref and commit."""
         return f"{clip(self.ref)}:{self.head}"
+
+    @property
+    def kept_as(self) -> RefName:
+        """The name under which the commit is kept here where no look found it: no branch's, since nobody saw it on one."""
+        return RefName(NAMED + self.ref.removeprefix("refs/"))
 
 
 QUEUE = f"{BRANCHES}gh-readonly-queue/"

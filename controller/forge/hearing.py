@@ -6,7 +6,7 @@ found is kept as an event before anything is done about it. A forge that does no
 """
 
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 
 from controller import isolate
 from controller.checks import text as check_text
-from controller.core import spoken, trust
-from controller.core.events import BRANCHES, Comment, Named, PullRequest
+from controller.core import naming, spoken, trust
+from controller.core.events import BRANCHES, Comment, Named, PullRequest, pull_ref
 from controller.ports import Ports, PullPolicy
 from controller.pulls import wishes
 from controller.pulls.wishes import Press
@@ -119,6 +119,8 @@ def _delivery(ports: Ports, forge: str, delivery: Delivery, heard: _Heard) -> st
     heard.hinted.add(repository.name)
     if delivery.event == "push" and delivery.ref and delivery.ref.startswith(BRANCHES):
         return _named(ports, repository, delivery)
+    if delivery.queue is not None:
+        _named(ports, repository, delivery)
     api = ports.forges.get(forge)
     return delivery.event if api is None else _asking(ports, api, repository, delivery, heard)
 
@@ -144,12 +146,18 @@ def _asking(ports: Ports, api: ForgeApi, repository: RepositoryRow, delivery: De
 
 
 def _named(ports: Ports, repository: RepositoryRow, delivery: Delivery) -> str:
+    with ports.ledger.write() as connection:
+        for ref, sha in naming.named(delivery):
+            tell_named(connection, repository, ref, sha, ports.clock())
     if not delivery.after or not delivery.after.strip(NOTHING):
         return f"{delivery.ref} is gone"
-    event = Named(delivery.ref or "", delivery.after)
-    with ports.ledger.write() as connection:
-        events.tell(connection, repository.id, events.NAMED, event.key, asdict(event), ports.clock())
     return f"{delivery.ref} is said to be at {delivery.after[:7]}"
+
+
+def tell_named(connection: Connection, repository: RepositoryRow, ref: str, sha: str, now: datetime) -> bool:
+    """Keep that a branch or a pull request was at a commit, as an event; whether that was news."""
+    event = Named(ref, sha)
+    return events.tell(connection, repository.id, events.NAMED, event.key, asdict(event), now)
 
 
 def _installation(ports: Ports, forge: str, seen: InstallationSeen, hinted: set[str]) -> str:
@@ -191,6 +199,9 @@ def _pull(ports: Ports, api: ForgeApi, repository: RepositoryRow, told: PullRequ
         return f"pull request {told.number} at {told.head[:7]}, as told before"
     seen = api.pull(repository.slug or "", told.number)
     with ports.ledger.write() as connection:
+        if not seen.open or seen.head != told.head:
+            # It has moved on since: its head then is owed a verdict too.
+            tell_named(connection, repository, pull_ref(told.number), told.head, ports.clock())
         return tell_pull(connection, ports, repository, seen).words
 
 

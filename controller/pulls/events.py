@@ -1,10 +1,10 @@
 """Pull requests and comments become runs, as decide.py does it for what git itself shows. Each event is handled once.
 
-A commit that an event names is owed a verdict. The event waits until it has one; a commit that a look after the event did
-not bring gets `error: vanished`, so that no event waits for ever.
+A commit that an event names is owed a verdict. The event waits until it has one; a commit that neither a look after the event
+nor its id brings gets `error: vanished`, so that no event waits for ever.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import structlog
@@ -16,7 +16,7 @@ from controller.core import trust as core_trust
 from controller.core.events import BRANCHES, TAGS, Comment, Named, PullRequest
 from controller.core.triggers import Answer, Decision
 from controller.ports import Ports
-from controller.pulls import approved, commands, dropped
+from controller.pulls import approved, commands, dropped, fetching
 from controller.triggering import asking
 from controller.triggering.asking import Ask
 from controller.watching import configs, observe, watched
@@ -26,14 +26,12 @@ from ledger.observations import SeenCommit
 from ledger.repositories import ProjectRow, RepositoryRow
 from ledger.runs import NewRun
 from schemas import codec
-from schemas.errors import Gone, LuotsiError, Refused
+from schemas.errors import LuotsiError, Refused
 from schemas.repo_config import RepoConfig, Trigger
 from schemas.values import RefName, Sha, short
 
 log = structlog.get_logger()
 
-AGAIN = timedelta(seconds=15)
-"""Between two looks for the sake of an event that still waits."""
 PATIENCE = timedelta(minutes=10)
 """How long a commit that an event names may take to be seen: a forge tells of it before git has it everywhere."""
 
@@ -41,50 +39,49 @@ PATIENCE = timedelta(minutes=10)
 def to_look_at(ports: Ports) -> set[str]:
     """Names of repositories whose newest events came after the last look: the commits that they name may not be here yet."""
     with ports.ledger.read() as connection:
-        return events.to_look_at(connection, ports.clock() - AGAIN)
+        return events.to_look_at(connection, ports.clock() - fetching.AGAIN)
 
 
 def see(ports: Ports) -> int:
-    """Owe a verdict to the commits that waiting events name; how many are new."""
+    """Owe a verdict to the commits that waiting events name, and fetch those that no look brought; how many are new."""
     with ports.ledger.read() as connection:
         waiting = events.unhandled(connection)
-    return isolate.each(waiting, lambda row: _see(ports, row), lambda row, bug: _broken(ports, row, bug))
+    unseen = _unseen(ports, [(row, event) for row in waiting if (event := _event(row)) is not None])
+    fetching.bring(ports, unseen)
+    return isolate.each(
+        unseen, lambda item: _see(ports, *item), lambda item, bug: _broken(ports, item[0], bug)
+    )
 
 
-def _see(ports: Ports, row: EventRow) -> bool:
-    event = _event(row)
-    if event is None:
-        return False
+def _unseen(ports: Ports, wanted: Sequence[fetching.Wanted]) -> list[fetching.Wanted]:
+    """Events whose commits were not recorded yet, or only as vanished."""
+    heads: dict[str, list[str]] = {}
+    for row, event in wanted:
+        heads.setdefault(row.repository_id, []).append(event.head)
+    with ports.ledger.read() as connection:
+        done = {
+            id: observations.seen(connection, id, shas) - observations.vanished(connection, id, shas)
+            for id, shas in heads.items()
+        }
+    return [(row, event) for row, event in wanted if event.head not in done[row.repository_id]]
+
+
+def _see(ports: Ports, row: EventRow, event: PullRequest | Comment | Named) -> bool:
     with ports.ledger.read() as connection:
         repository = repositories.by_id(connection, row.repository_id)
-        known = observations.seen(connection, row.repository_id, [event.head])
-        lost = observations.vanished(connection, row.repository_id, [event.head]) if known else known
-    if known and not lost:
-        return False
-    if repository.trouble and not observe.mirror_of(ports, repository).has(Sha(event.head)):
-        return False  # the next look says whether it can be reached again
-    try:
-        commit = _commit(ports, repository, event)
-    except Gone:
-        patient = ports.clock() - row.received_at < PATIENCE
-        # A look that was answered after the event has yet to come, or brings the commit later.
-        if lost or patient or repository.looked_at is None or repository.looked_at < row.received_at:
-            return False
-        commit = SeenCommit(event.head, RefName(event.ref), "", "", "", None)
+        lost = bool(observations.vanished(connection, row.repository_id, [event.head]))
+    looked = repository.looked_at is not None and repository.looked_at >= row.received_at
+    if observe.mirror_of(ports, repository).has(Sha(event.head)):
+        if isinstance(event, Named) and not looked and not repository.trouble:
+            return False  # the look that is under way records what its ref led to
+        found = fetching.commits(ports, repository, event)
+    elif lost or repository.trouble or not looked or ports.clock() - row.received_at < PATIENCE:
+        return False  # a look that was answered after the event has yet to come, or brings the commit later
+    else:
+        found = [SeenCommit(event.head, RefName(event.ref), "", "", "", None)]
     with ports.ledger.write() as connection:
-        observations.see(connection, row.repository_id, [commit], ports.clock())
+        observations.see(connection, row.repository_id, found, ports.clock())
     return True
-
-
-def _commit(ports: Ports, repository: RepositoryRow, event: PullRequest | Comment | Named) -> SeenCommit:
-    """The commit of an event. A fork's is in no branch, so that the pull request's own ref is brought here."""
-    mirror = observe.mirror_of(ports, repository)
-    try:
-        return observe.seen_commit(mirror, Sha(event.head), RefName(event.ref))
-    except Gone:
-        if not isinstance(event, Named):
-            mirror.bring([event.ref])
-        return observe.seen_commit(mirror, Sha(event.head), RefName(event.ref))
 
 
 def decide(ports: Ports) -> int:

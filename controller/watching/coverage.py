@@ -1,7 +1,7 @@
 """Whether every commit is accounted for: walks the mirror anew, and compares what it finds with the ledger's verdicts.
 
-The controller's own list of commits is not trusted to be whole: what is owed follows from the refs that were observed
-and from git's history. Only reads, and needs no network.
+The controller's own list of commits is not trusted to be whole: what is owed follows from the refs that were observed,
+from git's history, and from what the forge named, of which some may not have been fetched yet. Only reads, and needs no network.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,11 +10,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
+from controller.core import naming
 from controller.core.events import BRANCHES
 from controller.git.mirror import Mirror
-from ledger import repositories
+from forges.port import Delivery
+from ledger import events, inbox, repositories
 from ledger.repositories import ProjectRow, RepositoryRow
 from ledger.tables import baseline_tips, commits, ref_observations, verdicts
+from schemas import codec
+from schemas.errors import Refused
 from schemas.values import Sha
 
 
@@ -78,8 +82,8 @@ def of_repository(
     Raises what walking a damaged mirror raises.
     """
     heads, tips = _heads(connection, repository.id), _tips(connection, repository.id)
-    recorded = _recorded(connection, repository.id)
-    owed = {head.sha for head in heads} | recorded.keys()
+    recorded, named = _recorded(connection, repository.id), _named(connection, repository)
+    owed = {head.sha for head in (*heads, *named)} | recorded.keys()
     there = [head for head in heads if mirror is not None and mirror.has(Sha(head.sha))]
     if mirror is not None:
         owed |= reachable(mirror, there, tips)
@@ -91,7 +95,11 @@ def of_repository(
     lacking = _lacking(owed, recorded, found, _verdicts(connection, repository.id))
     unknown = lacking.keys() - recorded.keys()
     brought = {} if mirror is None else bringers(mirror, there, tips, unknown)
-    brought |= {head.sha: head for head in reversed(heads) if head.sha in unknown and head.sha not in brought}
+    brought |= {
+        head.sha: head
+        for head in reversed([*heads, *named])
+        if head.sha in unknown and head.sha not in brought
+    }
     missing = []
     for sha, names in lacking.items():
         if sha in recorded:
@@ -168,6 +176,23 @@ def _heads(connection: Connection, repository_id: str) -> list[Head]:
         if not row.baseline or row.ref.startswith(BRANCHES):
             found.setdefault(row.sha, Head(row.ref, row.sha, row.observed_at))
     return list(found.values())
+
+
+def _named(connection: Connection, repository: RepositoryRow) -> list[Head]:
+    """Every commit that the forge named, in events and in deliveries that wait to become some, oldest first."""
+    found = [
+        Head(str(row.body.get("ref") or f"{row.kind} {row.key}"), str(row.body["head"]), row.received_at)
+        for row in events.told(connection, repository.id)
+        if row.body.get("head")
+    ]
+    for row in inbox.waiting(connection, repository.forge) if repository.forge_id else ():
+        try:
+            delivery = codec.read(Delivery, row.body)
+        except Refused:
+            continue
+        if delivery.repository_id == repository.forge_id:
+            found += [Head(ref, sha, row.received_at) for ref, sha in naming.named(delivery)]
+    return found
 
 
 def _tips(connection: Connection, repository_id: str) -> set[str]:

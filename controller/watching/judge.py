@@ -27,6 +27,11 @@ log = structlog.get_logger()
 
 CONFIG_LIMIT = 1024 * 1024
 """Bytes of valohai.yaml that are read (design, section 7)."""
+GONE = (
+    "its branch was forced or deleted before Luotsi could fetch it, and the forge no longer gives it out:"
+    " push the commit again"
+)
+"""What is said of a commit that an event named and that could not be had."""
 BATCH, MOST = 25, 200
 """Commits of a turn: each repository's first, up to `MOST`; `BATCH` where fewer repositories wait than that."""
 
@@ -61,7 +66,8 @@ def _judge(ports: Ports, repository: RepositoryRow, projects: list[ProjectRow], 
         kept = _snapshot(ports, repository, mirror, sha)
         found = [_verdict(mirror, project, sha) for project in projects]
     except Gone as error:
-        found = _all(projects, sha, f"{observations.VANISHED}{error.message}")
+        why = GONE if is_sha(sha) and not mirror.has(sha) else error.message
+        found = _all(projects, sha, f"{observations.VANISHED}{why}")
     except ConfigError as error:
         found = _all(projects, sha, error.message, _plain(error.problems))
     except LuotsiError as error:

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from controller.core import status
-from controller.watching import coverage, observe
+from controller.watching import coverage
 from ledger import tables
 from schemas.states import FINAL_RUN
+from tests.builders.covered import covered, judged
 from tests.builders.pull_mind import PullMind
 from tests.builders.weather import Weather
 
@@ -25,24 +26,10 @@ STEPS = 45
 SEEDS = range(2)
 
 
-def judged(mind: PullMind) -> dict[str, str]:
-    """Commit -> state of its verdict."""
-    with mind.ports.ledger.read() as connection:
-        rows = connection.execute(select(tables.verdicts.c.sha, tables.verdicts.c.state)).all()
-    return {row.sha: row.state for row in rows}
-
-
 def reachable(mind: PullMind) -> set[str]:
     """Every commit that a branch or tag leads to now, as git says."""
     there = mind.site.github.bare(mind.site.repo)
     return set(there.git("rev-list", "--branches", "--tags").split())
-
-
-def covered(mind: PullMind) -> coverage.Coverage:
-    repository = mind.repository()
-    with mind.ports.ledger.read() as connection:
-        mirror = observe.mirror_of(mind.ports, repository)
-        return coverage.of_repository(connection, repository, mirror, None)
 
 
 def observed(mind: PullMind) -> set[str]:
