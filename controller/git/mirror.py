@@ -174,6 +174,20 @@ class Mirror:
             )
         return None if base is None else Sha(str(base))
 
+    def merged_by(self, sha: Sha, head: Sha) -> Sha | None:
+        """The oldest commit on the first-parent line of `head` that contains `sha`; None where none does."""
+        found = None
+        with self._walking():
+            repository, commit = self.repository(), self._commit(head)
+            while commit.id == pygit2.Oid(hex=sha) or repository.descendant_of(
+                commit.id, pygit2.Oid(hex=sha)
+            ):
+                found = Sha(str(commit.id))
+                if not commit.parents:
+                    break
+                commit = commit.parents[0]
+        return found
+
     def changed_paths(self, old: Sha | None, new: Sha) -> set[str] | None:
         """Paths whose content, mode or existence differs: of a rename, both. None when `old` is not there to compare.
 

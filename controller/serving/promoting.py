@@ -12,6 +12,7 @@ from controller.core.checks import markdown
 from controller.core.serving import promote as core
 from controller.core.serving.promote import Action, ParsedTag
 from controller.core.serving.registry import VersionState
+from controller.core.serving.tags import semver_key
 from controller.git import tagging
 from controller.git.mirror import Mirror
 from controller.git.tagging import NewTag
@@ -22,7 +23,7 @@ from controller.serving import promotions
 from controller.serving.promotions import Scene
 from ledger import inbox, registry
 from ledger.repositories import RepositoryRow
-from schemas.errors import ConfigError, LuotsiError
+from schemas.errors import ConfigError, LuotsiError, Stalled
 from schemas.repo_config import Stage
 from schemas.states import PromotionState
 from schemas.values import RefName, Sha, short
@@ -87,7 +88,8 @@ def _promote(ports: Ports, repository: RepositoryRow, wish: Wish, who: Asker) ->
     names = {model, item.name, f"{project.root}:{item.name}"}
     if wish.pull_request is not None:
         wish = replace(wish, sha=_merged(scene, names, wish.sha))
-    name, version = _version(scene, names, wish.sha)
+    trusted = wish.pull_request is None or _is_trusted(ports, scene, wish.pull_request)
+    name, version = _version(scene, names, wish.sha, "" if trusted else _merge_of(ports, scene, wish.sha))
     asked = ParsedTag(Action.ASSIGN, name, stage=wish.stage)
     message = f"Promote {name} {version.version} to {wish.stage}\n\nAsked for by {markdown.line(who.account)}, {markdown.line(who.key)}"
     there = scene.mirror.look()
@@ -99,10 +101,18 @@ def _promote(ports: Ports, repository: RepositoryRow, wish: Wish, who: Asker) ->
         try:
             mine = _push(scene.mirror, there, asked, wish, message)
         except LuotsiError as error:
-            words = f"{str(error).rstrip('.')}. Whoever may push tags can make it"
+            words = _not_pushed(ports, repository, error)
             return Answer(words=words, command=_by_hand("-a", asked, wish.sha, there))
     _note(ports, repository, mine, wish, who)
     return Answer(mine, f"asks for {version.version} of {name} in {wish.stage}")
+
+
+def _not_pushed(ports: Ports, repository: RepositoryRow, error: LuotsiError) -> str:
+    """Why the tag did not get there. An App's login for git only reads, whatever the operator grants it."""
+    api = ports.forges.get(repository.forge)
+    if isinstance(error, Stalled) and api is not None and api.checks:
+        return "Luotsi is here as an App, which may read the repository and pushes nothing to it. Whoever may push tags can make it"
+    return f"{str(error).rstrip('.')}. Whoever may push tags can make it"
 
 
 def _check_reachable(ports: Ports, scene: Scene, wish: Wish) -> None:
@@ -110,17 +120,32 @@ def _check_reachable(ports: Ports, scene: Scene, wish: Wish) -> None:
     if promotions.is_protected(ports, scene.repository, scene.mirror, wish.sha):
         return
     where = " and ".join(promotions.protected(ports, scene.repository))
-    if wish.pull_request is not None:
-        with ports.ledger.read() as connection:
-            pull = approved.newest(connection, scene.repository.id, wish.pull_request)
-        if pull is not None and approved.as_now(ports, scene.repository, pull).trust != "trusted":
-            raise ConfigError(
-                f"{short(wish.sha)} is untrusted and not in {where}, so nothing of it is served"
-            )
+    if wish.pull_request is not None and not _is_trusted(ports, scene, wish.pull_request):
+        raise ConfigError(f"{short(wish.sha)} is untrusted and not in {where}, so nothing of it is served")
     raise ConfigError(
         f"{short(wish.sha)} is not reachable from {where}, so a tag on it would not count",
         hint="Merge it first. A squashed or rebased one is another commit, with a version of its own.",
     )
+
+
+def _is_trusted(ports: Ports, scene: Scene, number: int) -> bool:
+    """Whether what is told of a pull request lets its commits run by themselves; one that is not known at all is no fork."""
+    with ports.ledger.read() as connection:
+        pull = approved.newest(connection, scene.repository.id, number)
+    return pull is None or approved.as_now(ports, scene.repository, pull).trust == "trusted"
+
+
+def _merge_of(ports: Ports, scene: Scene, sha: str) -> str:
+    """The commit of a protected branch that brought an untrusted one there: trusted code makes a version of that one only.
+
+    The commit itself where a branch was just moved to it.
+    """
+    refs = scene.mirror.refs()
+    for name in promotions.protected(ports, scene.repository):
+        head = refs.get(RefName(f"refs/heads/{name}"))
+        if head is not None and (found := scene.mirror.merged_by(Sha(sha), head)) is not None:
+            return found
+    return sha
 
 
 def _merged(scene: Scene, names: set[str], sha: str) -> str:
@@ -138,8 +163,11 @@ def _merged(scene: Scene, names: set[str], sha: str) -> str:
     return first.target if first is not None else sha
 
 
-def _version(scene: Scene, names: set[str], sha: str) -> tuple[str, VersionState]:
-    """The artifact and the version that is registered at this commit and bound to what made it."""
+def _version(scene: Scene, names: set[str], sha: str, merge: str = "") -> tuple[str, VersionState]:
+    """The artifact and the version that is registered at this commit and bound to what made it.
+
+    `merge`: the commit to register where there is none, if that is another one.
+    """
     for name in sorted(names & scene.state.keys()):
         for version in scene.state[name].versions.values():
             if version.target != sha or not version.named or not version.registered:
@@ -149,11 +177,25 @@ def _version(scene: Scene, names: set[str], sha: str) -> tuple[str, VersionState
                 raise ConfigError(f"{version.version} of {name} is not there yet: {row.reason}")
             return name, version
     plain = min(names, key=len)
-    tag = f"{plain.replace(':', '=')}@v1.0.0"
+    tag = f"{plain.replace(':', '=')}@{_next_version(scene, names)}"
+    if merge and merge != sha:
+        where = f"{short(sha)} or at {short(merge)}, which merged it"
+    else:
+        where = short(sha)
     raise _Untagged(
-        f"no version of {plain} is registered at {short(sha)}. Whoever may push tags registers one",
-        f"git tag -a '{tag}' -m 'Register {plain}' {sha} && git push origin 'refs/tags/{tag}'",
+        f"no version of {plain} is registered at {where}. Whoever may push tags registers one",
+        f"git tag -a '{tag}' -m 'Register {plain}' {merge or sha} && git push origin 'refs/tags/{tag}'",
     )
+
+
+def _next_version(scene: Scene, names: set[str]) -> str:
+    """A version that nobody has registered yet: the next minor one."""
+    there = (each for name in names & scene.state.keys() for each in scene.state[name].versions.values())
+    known = [semver_key(each.version)[0] for each in there if each.named]
+    if not known:
+        return "v1.0.0"
+    major, minor, _ = max(known)
+    return f"v{major}.{minor + 1}.0"
 
 
 def _refusal(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 from sqlalchemy import select
@@ -11,6 +12,7 @@ from controller.ports import Watched
 from controller.pulls import commands
 from controller.pulls.asker import Asker
 from controller.serving import promoting
+from forges.port import ForgeApi
 from ledger.tables import audit
 from schemas.values import short
 from tests.builders.git_server import serve
@@ -168,3 +170,52 @@ def test_the_same_wish_is_the_same_tag_and_another_is_not(stage: RegistryTalk) -
     other = promoting.promote(stage.mind.ports, stage.repository, wish, replace(who, key="comment 2"))
     assert (first.tag, other.tag) == ("churn#prod#1", "churn#prod#2")
     assert len(stage.tags()) == 3
+
+
+class AsApp:
+    """What says of a forge that an App speaks there."""
+
+    checks = True
+
+
+def test_an_app_says_that_it_pushes_nothing_and_a_token_what_the_forge_said(tmp_path: Path) -> None:
+    with serve(tmp_path) as server:
+        stage = RegistryTalk(tmp_path, repositories=(Watched("shop", f"{server.address}/shop.git"),))
+        stage.mind.person.git("config", "http.receivepack", "false", cwd=stage.mind.person.bare)
+        ports = stage.mind.ports
+        said = commands.answer(ports, stage.repository, stage.comment("/promote churn prod"))
+        assert "403" in said
+        forges = {stage.repository.forge: cast(ForgeApi, AsApp())}
+        app = replace(ports, forges=forges)
+        said = commands.answer(app, stage.repository, stage.comment("/promote churn prod"))
+        assert "is here as an App, which may read the repository and pushes nothing to it" in said
+        assert "403" not in said
+        assert f"git tag -a 'churn#prod#1' -m 'Promote churn to prod' {stage.head}" in said
+
+
+@pytest.mark.parametrize("fork", [False, True])
+def test_before_there_is_a_version_the_commit_that_trusted_code_can_make_one_of_is_named(
+    stage: RegistryTalk, fork: bool
+) -> None:
+    """Of a fork's own commit none is made, also when it is merged."""
+    git = stage.mind.person.git
+    git("checkout", "--quiet", "-B", "topic")
+    head = stage.mind.person.commit({"a": "1"})
+    git("checkout", "--quiet", "main")
+    stage.mind.person.commit({"b": "1"})
+    git("merge", "--quiet", "--no-ff", "-m", "Merge", "topic")
+    merge = git("rev-parse", "HEAD").strip()
+    stage.mind.person.commit({"b": "2"})
+    stage.mind.person.push("main")
+    stage.mind.turns()
+    stage.tell(head, fork)
+    said = stage.say("/promote churn prod", head)
+    wanted = merge if fork else head
+    assert f"git tag -a 'churn@v1.1.0' -m 'Register churn' {wanted} && " in said
+    assert (f"or at {short(merge)}, which merged it" in said) is fork
+
+
+def test_a_forks_commit_to_which_the_branch_just_moved_is_named_itself(stage: RegistryTalk) -> None:
+    head = stage.mind.push(CONFIG, a="1")
+    stage.tell(head, fork=True)
+    assert f"-m 'Register churn' {head} && " in stage.say("/promote churn prod", head)
