@@ -12,6 +12,7 @@ from controller.core.tasks.sweep import shown
 from controller.core.triggers import Answer
 from luotsi.planning import tags
 from luotsi.planning.question import Question
+from luotsi.planning.snippet import without_trigger
 from luotsi.terminal import Words, fold, line, padded, styled, widest
 from schemas import codec
 
@@ -22,13 +23,6 @@ MOST_ERRORS = 5
 INDENT = 20
 """Columns before what belongs to a label."""
 KINDS = {"execution": "step", "task": "task", "deployment": "deployment"}
-NO_TRIGGER = """\
-This file has no trigger: nothing starts by itself. For example:
-
-- trigger:
-    name: train
-    when: { push: { branches: [main] } }
-    run: { step: NAME }"""
 
 
 def in_words(
@@ -60,7 +54,7 @@ def _lines(
         yield from tags.in_words(tagged)
         yield "", 0
     if not found:
-        words = "There is no trigger that can be read." if errors else NO_TRIGGER
+        words = "There is no trigger that can be read." if errors else without_trigger(question)
         yield from ((each, 0) for each in words.splitlines())
         return
     yield from _table(found)
