@@ -18,7 +18,7 @@ from controller.core.pipelines.edges import Finished
 from controller.core.pipelines.nodes import given_to
 from controller.core.plan import Facts, Given, Planned, lookup, plan_step
 from controller.core.serving.deploying import plan_deployment
-from controller.core.standins import Source, file, finished, source, sources
+from controller.core.standins import Source, file, finished, source, sources, unknown
 from controller.core.tasks import expand
 from controller.core.triggers import Answer, Decision
 from schemas.errors import ConfigError
@@ -348,6 +348,11 @@ def _tried(work: Work, plan: Callable[[], Work]) -> Work:
 
 
 def _left_by(pipeline: Any, name: str, work: Work | None) -> Finished:
-    if work is None:
-        return finished(pipeline, name, None, {})
-    return finished(pipeline, name, None if work.problem else work.parameters, work.variables)
+    """What a node will have left; a task what its executions have, but one that searches only what its best one has."""
+    if work is None or work.problem:
+        return finished(pipeline, name, None, work.variables if work else {})
+    if work.children is None:
+        return finished(pipeline, name, work.parameters, work.variables)
+    count = 1 if work.children.type == "bayesian_tpe" else work.children.count
+    varied = {key: unknown(f"{name}.parameter.{key}", count) for key in work.children.names}
+    return finished(pipeline, name, {**work.parameters, **varied}, work.variables, count)

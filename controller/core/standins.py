@@ -20,27 +20,41 @@ class Source:
 
 
 def finished(
-    pipeline: Any, name: str, parameters: Mapping[str, Any] | None, variables: Mapping[str, str]
+    pipeline: Any,
+    name: str,
+    parameters: Mapping[str, Any] | None,
+    variables: Mapping[str, str],
+    count: int = 1,
 ) -> Finished:
-    """What a node that has not run will have left, as far as its edges ask for it. `parameters` None: they are not known."""
+    """What a node that has not run will have left, as far as its edges ask for it. `parameters` None: they are not known.
+
+    `count`: how many values each metric comes with.
+    """
     edges = [edge for edge in pipeline.edges if edge.source_node == name]
 
     def asked(kind: str) -> list[str]:
         """Each once: two edges may ask for one and the same file."""
         return list(dict.fromkeys(edge.source_key for edge in edges if edge.source_type == kind))
 
-    unknown = {key: StandIn(f"<{name}.parameter.{key}>") for key in asked("parameter")}
+    lost = {key: unknown(f"{name}.parameter.{key}") for key in asked("parameter")}
     inputs = [(key, file(key, f"{name}.input.{key}")) for key in asked("input")]
     return Finished(
         outputs=tuple(file(example(key), f"{name}.output.{key}") for key in asked("output")),
-        metadata={key: StandIn(f"<{name}.metadata.{key}>") for key in asked("metadata")},
+        metadata={key: unknown(f"{name}.metadata.{key}", count) for key in asked("metadata")},
         spec={
-            "parameters": unknown if parameters is None else dict(parameters),
+            "parameters": lost if parameters is None else dict(parameters),
             "environment_variables": dict(variables),
             "inputs": [{"name": example(key), "uris": [], "data": [to_json(one)]} for key, one in inputs],
         },
-        facts={key: StandIn(f"<{name}.deployment.{key}>") for key in ("id", "version_id")},
+        facts={key: unknown(f"{name}.deployment.{key}") for key in ("id", "version_id")},
     )
+
+
+def unknown(name: str, count: int = 1) -> Any:
+    """The stand-in for a value; of several, as the executions of a task leave them, a list."""
+    if count == 1:
+        return StandIn(f"<{name}>")
+    return [StandIn(f"<{name}[{place}]>") for place in range(count)]
 
 
 def example(pattern: str) -> str:

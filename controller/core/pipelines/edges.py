@@ -36,6 +36,7 @@ class Arriving:
     step: Any
     own: Overridden
     append: bool
+    is_task: bool = False
     data: dict[str, tuple[DatumFile, ...]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     _opened: set[str] = field(default_factory=set)
@@ -110,6 +111,17 @@ class Arriving:
         value = source.metadata.get(edge.source_key)
         if value is None:
             raise ConfigError(f"{edge.source_node} printed no {edge.source_key}, which {edge.target} needs")
+        self._put(edge, value)
+
+    def _put(self, edge: Any, value: Any) -> None:
+        """A parameter's value. Of a list an execution's parameter takes all or none; a task makes executions of it."""
+        parameter = self.step.parameters.get(edge.target_key)
+        takes_one = parameter is not None and not parameter.multiple and not self.is_task
+        if takes_one and isinstance(value, list | tuple) and len(value) > 1:
+            raise ConfigError(
+                f"{edge.source} brings a list of {len(value)} values, and {edge.target} takes a single one",
+                hint=f"Give the parameter `multiple`, or make {edge.target_node} a task node: one execution a value.",
+            )
         self.own.parameters[edge.target_key] = value
 
     def _parameter(self, edge: Any, source: Finished) -> None:
@@ -117,7 +129,7 @@ class Arriving:
         if value is None:
             self.notes.append(f"{edge.source} had no value: {edge.target} keeps its own")
         else:
-            self.own.parameters[edge.target_key] = value
+            self._put(edge, value)
 
     def _variable(self, edge: Any, source: Finished) -> None:
         value = source.spec.get("environment_variables", {}).get(edge.source_key)

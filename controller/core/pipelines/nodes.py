@@ -43,7 +43,8 @@ def given_to(
     node = nodes_of(pipeline)[node_name]
     own = overridden(node)
     own.parameters.update(pipeline_parameters(pipeline, node_name, asked.parameters))
-    arriving = Arriving(step_of(code or config, node), own, node.edge_merge_mode.value == "append")
+    append = node.edge_merge_mode.value == "append"
+    arriving = Arriving(step_of(code or config, node), own, append, node.type == "task")
     for edge in edges_into(pipeline).get(node_name, ()):
         arriving.take(edge, finished.get(edge.source_node, NOTHING))
     prefix = f"{node_name}."

@@ -95,3 +95,40 @@ def test_a_stand_in_is_no_command_line_option_of_its_own() -> None:
     step = parse_config(STEPS.encode()).valohai.steps["use"]
     values = values_for(step, {"p": StandIn("<a; b>"), "many": [1, StandIn("<c>")]})
     assert entries(step, values) == ("use -p '<a; b>' --many=1 '--many=<c>' --from=s3://b/x",)
+
+
+GRID = """\
+- task: {name: grid, step: use, type: grid_search, parameters: [{name: p, style: multiple, rules: {items: [1, 2]}}]}
+- task:
+    name: search
+    step: use
+    type: bayesian_tpe
+    execution-count: 9
+    optimization-target-metric: m
+    parameters: [{name: p, style: linear, rules: {start: 1, end: 9, step: 1}}]
+"""
+
+
+@pytest.mark.parametrize("source", ["metadata.m", "parameter.p"])
+def test_a_task_leaves_a_list_which_one_value_cannot_take(source: str) -> None:
+    nodes = ", ".join(
+        [
+            node("t", "type: task, task: grid"),
+            node("best", "type: task, task: search"),
+            node("one"),
+            node("all"),
+            node("fan", "type: task, step: use"),
+            node("top"),
+        ]
+    )
+    edges = (
+        f"[t.{source}, one.parameter.p], [t.{source}, all.parameter.many], [t.{source}, fan.parameter.p],"
+        f" [best.{source}, top.parameter.p]"
+    )
+    found = works(nodes, edges, STEPS + GRID)
+    assert found["one"].problem.startswith(
+        f"t.{source} brings a list of 2 values, and one.parameter.p takes a single one"
+    )
+    assert found["all"].parameters["many"] == [f"<t.{source}[0]>", f"<t.{source}[1]>"]
+    assert (found["fan"].children and found["fan"].children.count) == 2
+    assert (found["top"].problem, found["top"].parameters["p"]) == ("", f"<best.{source}>")
