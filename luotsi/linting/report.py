@@ -8,7 +8,7 @@ from typing import Any
 from rich.cells import cell_len
 from rich.text import Text
 
-from luotsi.linting import names
+from luotsi.linting import beside, names
 from luotsi.linting.sources import Source
 from luotsi.terminal import fold, line, styled
 from schemas import codec
@@ -41,11 +41,13 @@ class Checked:
 
 
 def check(source: Source, known: names.Known | None = None) -> Checked:
-    """Judge one file; with `known`, against an installation too. Never raises."""
+    """Judge one file; with `known`, against an installation too, and against the repository it lies in. Never raises."""
     config = parse_config(source.text, source.name)
     found = list(config.problems)
     if known is not None:
         found += names.unknown(source.text, source.name, known)
+    if source.top is not None:
+        found += beside.missing(source.text, source.name, source.top)
     order = sorted(found, key=lambda problem: (problem.line == 0, problem.line, problem.column))
     return Checked(source, config, tuple(order))
 

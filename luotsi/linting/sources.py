@@ -17,10 +17,14 @@ SKIPPED = frozenset(("node_modules", "__pycache__", "venv"))
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file's name for people, and its bytes: one more than is ever read, if it has so many."""
+    """One file's name for people, and its bytes: one more than is ever read, if it has so many.
+
+    `top`: the repository that it lies in; None where there is none to be seen.
+    """
 
     name: str
     text: bytes
+    top: Path | None = None
 
 
 def gather(paths: Sequence[str], deep: bool) -> list[Source]:
@@ -53,11 +57,18 @@ def _at_top(place: Path) -> list[Path]:
     """The folder's own file, else the nearest above it in the repository that the folder lies in."""
     if (place / FILE_NAME).is_file():
         return [place / FILE_NAME]
-    here = place.absolute()
+    here = place.resolve()
     folders = [here, *here.parents]
-    top = next((number for number, folder in enumerate(folders) if (folder / ".git").exists()), 0)
-    above = next((up for up in folders[: top + 1] if (up / FILE_NAME).is_file()), None)
+    top = _top(here / FILE_NAME)
+    above = next(
+        (up for up in folders[: folders.index(top) + 1 if top else 1] if (up / FILE_NAME).is_file()), None
+    )
     return [Path(os.path.relpath(above / FILE_NAME))] if above else []
+
+
+def _top(file: Path) -> Path | None:
+    here = file.parent.resolve()
+    return next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), None)
 
 
 def _below(place: Path) -> Iterator[Path]:
@@ -70,7 +81,7 @@ def _below(place: Path) -> Iterator[Path]:
 def _read(path: Path) -> Source:
     try:
         with path.open("rb") as file:
-            return Source(str(path), file.read(DEFAULT_LIMITS.bytes + 1))
+            return Source(str(path), file.read(DEFAULT_LIMITS.bytes + 1), _top(path))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
 
