@@ -111,6 +111,9 @@ class Preparation:
         places = self.tools.runtime.places(work)
         self._config_files(work, brought.files, joined)
         notes = list(brought.notes)
+        for note in environment.notes(self.job, secrets, places):
+            notes.append(note)
+            self.log.say(note)
         if empty := submodules(work / "repository"):
             notes.append(f"submodules are not fetched, their folders are empty: {', '.join(empty)}")
             self.log.say(notes[-1])

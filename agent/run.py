@@ -143,7 +143,7 @@ class Work:
             self.log.say(note)
         ready = preparation.spec(secrets, self._admit)
         spec = ready.spec
-        self.log.say(f"starting in {spec.image.name} {spec.image.digest}".rstrip())
+        self.log.say(_where(spec.image))
         self.orders.check_all()
         self.folder.update(
             phase=Phase.STARTING,
@@ -240,3 +240,10 @@ def remove(tools: Tools, folder: AttemptFolder) -> None:
         found = tools.runtime.adopt(folder.attempt, folder.own)
         if found:
             found.remove()
+
+
+def _where(image: Image) -> str:
+    """What the log says of the place in which the command starts."""
+    if image.id:
+        return f"starting in {image.name} {image.digest}".rstrip()
+    return f"starting on this machine, with what is installed here: there is no image, {image.name} is only a name"

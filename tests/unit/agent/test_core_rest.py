@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.core import outcome
 from agent.core.collect import Found, collect
-from agent.core.environment import variables
+from agent.core.environment import notes, variables
 from agent.core.metadata import MAX_KEYS, Totals
 from agent.core.outcome import Asked, Bounds, Verdict, decide, store_failed
 from agent.outputs import Place, find, store
@@ -135,6 +135,19 @@ def test_a_secret_beats_the_step_and_nobody_beats_the_platform() -> None:
         "/c",
         "/i",
     )
+
+
+def test_what_the_command_will_not_see_as_it_was_given_is_said_without_its_value() -> None:
+    given = {"VH_OUTPUTS_DIR": "/mine", "VH_DIST_X": "hush", "1BAD-NAME": "hush", "FINE_1": "hush"}
+    said = notes(agent_jobs.job("true", environment_variables=given)[0], {"VH_TASK_ID": "hush"}, PLACES)
+    assert said == (
+        "the variable VH_OUTPUTS_DIR is the platform's: the value given for it is ignored",
+        "the variable VH_DIST_X is the platform's: the value given for it is ignored",
+        "the variable VH_TASK_ID is the platform's: the value given for it is ignored",
+        "the variable '1BAD-NAME' has a name that shells do not hand on to commands",
+    )
+    same = agent_jobs.job("true", environment_variables={"VH_OUTPUTS_DIR": PLACES.outputs, "A": ""})[0]
+    assert notes(same, {}, PLACES) == ()
 
 
 def test_a_sidecar_that_is_no_object_stays_an_output() -> None:
