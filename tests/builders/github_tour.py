@@ -112,6 +112,8 @@ def _of_repositories(tour: Tour) -> None:
     house.ada.tag(house.repo, "v1", house.head())
     assert {one["name"] for one in tour.here("GET", "/branches").body} == {"main", "own"}
     assert tour.here("GET", "/branches/main").body["commit"]["sha"] == house.head()
+    moves = tour.here("GET", "/activity?ref=own&time_period=day").body
+    assert (moves[0]["after"], moves[0]["ref"]) == (house.head("own"), "refs/heads/own")
     assert tour.here("GET", "/tags").body[0]["commit"]["sha"] == house.head()
     level = tour.here("GET", "/collaborators/bob/permission").body
     assert (level["permission"], level["role_name"], level["user"]["id"]) == ("write", "write", house.bob.id)

@@ -254,3 +254,18 @@ def test_an_answer_can_be_lost_after_the_call_took_effect(there: House) -> None:
 def test_a_slow_answer_comes_in_the_end(there: House) -> None:
     there.github.faults.slow(0.05)
     assert there.installed()("GET", there.place()).status == 200
+
+
+def test_moves_of_branches_come_newest_first_and_lead_on_by_the_links_words(there: House) -> None:
+    main = there.head()
+    first = there.bob.push(there.repo, "side", {"a": "1"})
+    second = there.bob.push(there.repo, "side", {"a": "2"}, onto=main)
+    there.bob.push_ref(there.repo, "refs/heads/side", None)
+    ask = there.client()
+    answer = ask("GET", there.place("/activity?per_page=2&ref=side"))
+    assert [(one["activity_type"], one["before"]) for one in answer.body] == [
+        ("branch_deletion", second),
+        ("force_push", first),
+    ]
+    (made,) = ask("GET", answer.links["next"]).body
+    assert (made["activity_type"], made["before"], made["after"]) == ("branch_creation", "0" * 40, first)

@@ -36,7 +36,8 @@ class MergeGroup:
             pull, where = self.pull, self.pull.repository
             pull.state, pull.merged_at = "closed", self.world.clock.now()
             pull.merged_by, pull.merge_sha = self.actor, self.head_sha
-            pushes.move(self.world, where, self.world.queue_bot, f"refs/heads/{pull.base_ref}", self.head_sha)
+            target = f"refs/heads/{pull.base_ref}"
+            pushes.move(self.world, where, self.world.queue_bot, target, self.head_sha, "merge_queue_merge")
             pulls.close(self.world, self.world.queue_bot, pull)
             self._end("merged")
         return self.head_sha

@@ -229,6 +229,19 @@ class App:
 
 
 @dataclass(eq=False)
+class Activity:
+    """A branch that moved. `kind` in the words of the API; forty zeros where there was or is nothing."""
+
+    id: int
+    ref: str
+    before: str
+    after: str
+    kind: str
+    actor: Account
+    at: dt.datetime
+
+
+@dataclass(eq=False)
 class Repository:
     """`id` outlives every name; `former` are names (owner/name, lower case) that lead here."""
 
@@ -246,6 +259,7 @@ class Repository:
     required_checks: set[str] = field(default_factory=set)
     threads: dict[int, Thread] = field(default_factory=dict)
     statuses: list[Status] = field(default_factory=list)
+    activities: list[Activity] = field(default_factory=list)
     suites: dict[int, CheckSuite] = field(default_factory=dict)
     deployments: dict[int, Deployment] = field(default_factory=dict)
     hooks: dict[int, Hook] = field(default_factory=dict)

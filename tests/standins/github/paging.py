@@ -1,5 +1,6 @@
 """Lists in pages, with the `Link` header of the documentation's page "Using pagination in the REST API"."""
 
+import base64
 from typing import Any
 from urllib.parse import urlencode
 
@@ -44,6 +45,31 @@ def by_cursor(page: Page, query: dict[str, Any], address: str) -> Answer:
     if rest:
         headers["Link"] = f'<{_at(address, query, cursor=f"v1_{rest[0].id}")}>; rel="next"'
     return Answer(200, [page.view(one) for one in shown], headers)
+
+
+def by_neighbour(page: Page, query: dict[str, Any], address: str) -> Answer:
+    """Activities: `after` and `before` are opaque words of the `Link` header, for what follows or precedes an entry."""
+    size = min(max(query.get("per_page", USUAL), 1), MOST)
+    items = list(page.items)
+    begin, end = 0, len(items)
+    for place, one in enumerate(items):
+        if query.get("after") == _word(one):
+            begin = place + 1
+        if query.get("before") == _word(one):
+            end = place
+            begin = max(0, end - size)
+    shown = items[begin:end][:size]
+    rest = {name: value for name, value in query.items() if name not in ("after", "before")}
+    ways = []
+    if shown and begin + len(shown) < len(items):
+        ways.append(f'<{_at(address, rest, after=_word(shown[-1]))}>; rel="next"')
+    if shown and begin:
+        ways.append(f'<{_at(address, rest, before=_word(shown[0]))}>; rel="prev"')
+    return Answer(200, [page.view(one) for one in shown], {"Link": ", ".join(ways)} if ways else {})
+
+
+def _word(one: Any) -> str:
+    return base64.urlsafe_b64encode(f"activity:{one.id}".encode()).decode()
 
 
 def _at(address: str, query: dict[str, Any], **more: Any) -> str:

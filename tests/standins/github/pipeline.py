@@ -13,7 +13,7 @@ from tests.standins.github.answers import Answer, Page, Refusal, error, not_foun
 from tests.standins.github.auth import Grant, identify
 from tests.standins.github.description import Description, Operation, Problem
 from tests.standins.github.model import Repository
-from tests.standins.github.paging import MOST, by_cursor, numbered
+from tests.standins.github.paging import MOST, by_cursor, by_neighbour, numbered
 from tests.standins.github.rates import Rates
 from tests.standins.github.registry import DOINGS, Call, Doing
 from tests.standins.github.views.links import Links
@@ -25,6 +25,8 @@ ACCEPTED = re.compile(r"\*/\*|application/(\*|json|vnd\.github(\.v3)?\+json)")
 BY_ID = re.compile(r"/repositories/(\d+)(/.*)?")
 BY_NAME = re.compile(r"/repos/([^/]+)/([^/]+)(/.*)?")
 FREE = "rate-limit/get"
+PAGINGS = {"deliveries": by_cursor, "activity": by_neighbour}
+"""By the end of the path, where lists are not numbered."""
 ROLE_WORDS = {
     "write": "Must have push access to repository",
     "admin": "Must have admin rights to Repository.",
@@ -195,7 +197,7 @@ class Pipeline:
         if call.repository is not None and (match := BY_NAME.fullmatch(path)):
             path = f"/repositories/{call.repository.id}{match[3] or ''}"
         address = f"{self.web}{request.base}{path}"
-        by = by_cursor if "deliveries" in call.operation.path else numbered
+        by = PAGINGS.get(call.operation.path.rpartition("/")[2], numbered)
         return by(page, call.query, address)
 
     def _check_answer(self, request: Request, operation: Operation, answer: Answer) -> None:

@@ -168,6 +168,6 @@ def merge(world: World, actor: Account, pull: Pull, method: str, title: str, tex
         return None
     pull.merged_at, pull.merged_by, pull.merge_sha = world.clock.now(), actor, made
     pull.state = "closed"  # before its base moves, so that the move does not merge it again
-    pushes.move(world, pull.repository, actor, f"refs/heads/{pull.base_ref}", made)
+    pushes.move(world, pull.repository, actor, f"refs/heads/{pull.base_ref}", made, "pr_merge")
     close(world, actor, pull)
     return made

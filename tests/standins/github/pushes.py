@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.standins.github import pulls
 from tests.standins.github.bare import NOTHING, Bare
-from tests.standins.github.model import Account, CheckSuite, Installation, Repository
+from tests.standins.github.model import Account, Activity, CheckSuite, Installation, Repository
 from tests.standins.github.views import checks, commits, repositories
 from tests.standins.github.world import World
 
@@ -25,13 +25,20 @@ def differing(before: dict[str, str], after: dict[str, str]) -> list[Moved]:
     return [one for one in moved if one[1] != one[2] and one[0].startswith(("refs/heads/", "refs/tags/"))]
 
 
-def pushed(world: World, where: Repository, actor: Account, moved: Sequence[Moved]) -> None:
-    """Tells of refs that have moved, in GitHub's order: the ref's own events, then checks, then pull requests."""
+def pushed(
+    world: World, where: Repository, actor: Account, moved: Sequence[Moved], how: str = "push"
+) -> None:
+    """Tells of refs that have moved, in GitHub's order: the ref's own events, then checks, then pull requests.
+
+    `how`: the word of the activity list for a branch that moved forward.
+    """
     if not moved:
         return
     where.pushed_at = where.updated_at = world.clock.now()
     tags = [one for one in moved if one[0].startswith("refs/tags/")]
     for one in moved:
+        if one not in tags:
+            _note(world, where, actor, one, how)
         if one not in tags or len(tags) <= MOST_TAGS:
             _tell(world, where, actor, one)
     for ref, before, after in moved:
@@ -42,12 +49,27 @@ def pushed(world: World, where: Repository, actor: Account, moved: Sequence[Move
             pulls.branch_moved(world, where, actor, ref[11:], before, after)
 
 
-def move(world: World, where: Repository, actor: Account, ref: str, new: str | None) -> None:
+def move(
+    world: World, where: Repository, actor: Account, ref: str, new: str | None, how: str = "push"
+) -> None:
     """Moves a ref on the server's side, and tells of it."""
     bare = world.bare(where)
     before = bare.refs().get(ref)
     bare.update(ref, new)
-    pushed(world, where, actor, [(ref, before, new)])
+    pushed(world, where, actor, [(ref, before, new)], how)
+
+
+def _note(world: World, where: Repository, actor: Account, moved: Moved, how: str) -> None:
+    """The activity list keeps every move of a branch."""
+    ref, before, after = moved
+    if before is None or after is None:
+        how = "branch_creation" if before is None else "branch_deletion"
+    elif not world.bare(where).is_ancestor(before, after):
+        how = "force_push"
+    made = Activity(
+        world.ids.new("activity"), ref, before or NOTHING, after or NOTHING, how, actor, world.clock.now()
+    )
+    where.activities.append(made)
 
 
 def _tell(world: World, where: Repository, actor: Account, moved: Moved) -> None:

@@ -1,13 +1,16 @@
 """Repositories: what one is, its branches and tags, its people, its files."""
 
+import datetime as dt
 import re
 from typing import Any
 
 from tests.standins.github.answers import Answer, Page, not_found
 from tests.standins.github.bare import Refused
-from tests.standins.github.model import ROLES, at_least, legacy
+from tests.standins.github.clock import written
+from tests.standins.github.model import ROLES, Activity, at_least, legacy
 from tests.standins.github.registry import Call, operation
 from tests.standins.github.views import commits, repositories
+from tests.standins.github.views.accounts import user
 from tests.standins.github.views.links import node
 
 KINDS = {"blob": "file", "tree": "dir", "commit": "submodule"}
@@ -58,6 +61,39 @@ def get_branch(call: Call) -> Answer:
         "protection_url": f"{own}/protection",
     }
     return Answer(200, told)
+
+
+PERIODS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
+
+
+@operation("repos/list-activities", app="contents:read")
+def list_activities(call: Call) -> Page:
+    """Every move of every branch, newest first."""
+    asked = call.query
+    ref, days = asked.get("ref"), PERIODS.get(asked.get("time_period", ""))
+    begin = call.world.clock.now() - dt.timedelta(days=days) if days else None
+    found = [
+        one
+        for one in call.repo.activities
+        if (not ref or one.ref in (ref, f"refs/heads/{ref}"))
+        and asked.get("actor") in (None, one.actor.login)
+        and asked.get("activity_type") in (None, one.kind)
+        and (begin is None or one.at >= begin)
+    ]
+
+    def view(one: Activity) -> dict[str, Any]:
+        return {
+            "id": one.id,
+            "node_id": node("PUSH", str(one.id)),
+            "before": one.before,
+            "after": one.after,
+            "ref": one.ref,
+            "timestamp": written(one.at),
+            "activity_type": one.kind,
+            "actor": user(call.links, one.actor),
+        }
+
+    return Page(found if asked.get("direction") == "asc" else found[::-1], view)
 
 
 @operation("repos/list-tags", app="metadata:read")
