@@ -40,7 +40,7 @@ def _check_addresses(one: dict[str, Any], path: Path, known: list[str] | None, f
         elif scheme is not None and scheme[1].lower() not in ADDRESSES:
             message = f"addresses with `{clip(scheme[1], 20)}://` cannot be read here"
             findings.warning(where, message, f"Known here: {listing(ADDRESSES)}.")
-        elif scheme is not None and not uri[scheme.end() :].strip("/ "):
+        elif uri and not names_something(uri):
             message = f"`{clip(uri, 80)}` names nothing: it ends where the address begins"
             findings.warning(where, message, "For example `dataset://images/latest`.")
         for match in _VALUE.finditer(uri):
@@ -50,6 +50,12 @@ def _check_addresses(one: dict[str, Any], path: Path, known: list[str] | None, f
     if one.get("filename") and len(texts(default)) > 1:
         message = "`filename` is for an input of one file, and this one has several addresses"
         findings.warning((*path, "filename"), message, "Remove it, or make inputs of their own.", key=True)
+
+
+def names_something(uri: str) -> bool:
+    """Whether more stands there than the beginning of an address."""
+    scheme = _SCHEME.match(uri)
+    return bool(uri[scheme.end() if scheme else 0 :].strip("/ "))
 
 
 def check_variable(one: dict[str, Any], path: Path, findings: Findings) -> None:

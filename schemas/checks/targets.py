@@ -9,6 +9,7 @@ from schemas.checks.findings import Findings, clip
 from schemas.checks.items import Item, Items
 from schemas.checks.ours import texts
 from schemas.checks.pipelines import Graph, Node, graph_of
+from schemas.checks.sources import names_something
 from schemas.commands import checked, several
 from schemas.errors import ConfigError
 from schemas.repo_config import Target
@@ -103,7 +104,7 @@ def missing(
         if not parameter.optional and name not in given and default is None:
             yield "parameter", name
     for name, one in step.inputs.items():
-        if not one.optional and not any(inputs.get(name, texts(one.default))):
+        if not one.optional and not any(map(names_something, inputs.get(name, texts(one.default)))):
             yield "input", name
 
 

@@ -53,8 +53,16 @@ SENSELESS = [
         "Letters",
     ),
     (step("environment-variables: [{name: §1BAD, default: x}]"), "a shell has no variable `1BAD`", "digit"),
-    (step("inputs: [{name: a, default: §'dataset://'}]"), "`dataset://` names nothing", "dataset://images"),
-    (step("inputs: [{name: a, default: [§'s3:///']}]"), "`s3:///` names nothing", "dataset://images"),
+    (
+        step("inputs: [{name: a, optional: true, default: §'dataset://'}]"),
+        "`dataset://` names nothing",
+        "dataset://images",
+    ),
+    (
+        step("inputs: [{name: a, default: [§'s3:///', 's3://b/c']}]"),
+        "`s3:///` names nothing",
+        "dataset://images",
+    ),
     (
         step("parameters: [{name: p, type: float, min: §5, max: 2, optional: true}]"),
         "`min` 5 is above `max` 2",
@@ -162,3 +170,18 @@ def test_a_node_before_a_steps_metric(expect: str, message: str) -> None:
     found = said(parse_config((text + RUN.replace("}}\n", f"}}, expect: ['{expect}']}}\n")).encode()))
     assert len(found) == bool(message), found
     assert message in "".join(found)
+
+
+def test_an_address_that_names_nothing_is_no_value() -> None:
+    needy = step("inputs: [{name: a, default: 'dataset://'}]")
+    pipe = "- pipeline: {name: p, nodes: [{name: n, type: execution, step: s}], edges: []}\n"
+    for run, words in (
+        (RUN, "input `a` of step `s` has no value"),
+        (RUN.replace("step: s", "step: s, inputs: {a: 'datum://'}"), "input `a` of step `s` has no value"),
+        (pipe + RUN.replace("step: s", "pipeline: p"), "input `a` of node `n` has no value"),
+    ):
+        config = parse_config((needy + run).encode())
+        assert words in said(config)[-1]
+        assert not config.triggers
+    given = RUN.replace("step: s", "step: s, inputs: {a: 'dataset://x/latest'}")
+    assert parse_config((needy + given).encode()).triggers
