@@ -69,9 +69,6 @@ class State:
 class AttemptFolder:
     """One attempt's folder. Used by one thread, but for `update` and `stored`."""
 
-    gives_outputs_away = True
-    """Whether outputs may leave the work folder while the command runs."""
-
     def __init__(self, path: Path) -> None:
         self.path = path
         self.work = path / "work"

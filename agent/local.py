@@ -4,7 +4,7 @@ What stands in for the web side and for Redis is here: a claim that is always wo
 and a live log that a person reads. Everything else is what every attempt does.
 
 folder/  repository/ inputs/ outputs/ config/ (the command's own)  logs/{log.txt,log.jsonl}  result.json
-         .agent/ (the attempt's state while it runs)
+         earlier-outputs/ (where a name was stored more than once)  .agent/ (the attempt's state while it runs)
 """
 
 import json
@@ -22,6 +22,7 @@ from redis import Redis
 
 from agent.claim import Api
 from agent.folder import AttemptFolder
+from agent.giving_back import give_back
 from agent.job import Attempt
 from agent.jobs_api import JobsApi
 from agent.runtimes.port import FOLDERS, Runtime
@@ -64,6 +65,8 @@ NOWHERE = "0" * 12
 """The id of the environment that is none."""
 
 OWN = ".agent"
+EARLIER = "earlier-outputs"
+"""Files of one name that live upload took more than once: all but the newest, in numbered folders."""
 PARTS = (*FOLDERS, "logs", "result.json")
 """What a finished run leaves in its folder."""
 
@@ -112,8 +115,8 @@ class LocalRun:
         self._records: queue.SimpleQueue[LogRecord | None] = queue.SimpleQueue()
         _empty(folder)
         self._kept = KeptFolder(folder, job.attempt)
-        own = folder_store.connect("own", {"path": str(folder / OWN / "store")})
-        api = LocalApi(job, stores, own, secrets, self._detail, self._begins)
+        self._own = folder_store.connect("own", {"path": str(folder / OWN / "store")})
+        api = LocalApi(job, stores, self._own, secrets, self._detail, self._begins)
         self._jobs_api = JobsApi(api, folder / OWN)
         tools = Tools(
             settings=settings,
@@ -181,13 +184,12 @@ class LocalRun:
                 text.write(record.message + ("" if record.more else "\n"))
         whole = json.dumps(codec.to_json(result), indent=2, ensure_ascii=False) + "\n"
         (self.folder / "result.json").write_text(whole, encoding="utf-8")
+        give_back(self._kept, self._own, self.folder / EARLIER)
         shutil.rmtree(self.folder / OWN, ignore_errors=True)
 
 
 class KeptFolder(AttemptFolder):
     """An attempt's folder whose work stays: it lies in the person's own folder, the state beside it in `.agent`."""
-
-    gives_outputs_away = False
 
     def __init__(self, folder: Path, attempt: str) -> None:
         super().__init__(folder / OWN / attempt)

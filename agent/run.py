@@ -76,9 +76,6 @@ class Work:
     @contextmanager
     def _live_uploads(self) -> Iterator[None]:
         """Outputs that are done are stored while the command runs. A stop does not interrupt that, a loss does."""
-        if not self.folder.gives_outputs_away:
-            yield
-            return
         place = outputs.Place(self.job.execution, self.job.attempt_number, self.job.upload_store)
         uploads = LiveUploads(self.folder, place, self.lasting, self.log)
         uploads.start()
