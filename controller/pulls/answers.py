@@ -52,7 +52,7 @@ class Line:
         command = (
             f"{': ' if self.words else ''}{markdown.code(self.command, LONGEST)}" if self.command else ""
         )
-        return " ".join(part for part in (name, markdown.text(self.words) + command) if part)
+        return " ".join(part for part in (name, markdown.prose(self.words) + command) if part)
 
     @property
     def plain(self) -> str:

@@ -18,6 +18,11 @@ LONGEST_LINE = 240
 """Characters of one line of a log."""
 
 _MARKUP = re.compile(r"[\\`*_\[\]<>|~&#]")
+_NAMED = re.compile(
+    r"(`[^`]*`)"  # code already
+    r"|(?<![^\s(\[])(?:#\d{1,9}|[\w./-]{1,60}\.[a-z]{1,5}(?::\d{1,9}){1,2})"  # `#12`, `valohai.yaml:3:1`
+    r"(?![\w:#@/`.-]*[\w#@/`-])"
+)
 _DOLLAR = re.compile(r"\$")
 _AT_START = re.compile(r"^(?:[-+=]|\d+(?=[.)]))")
 _FOUND_BY_FORGES = re.compile(
@@ -39,10 +44,14 @@ def text(words: str) -> str:
 
 
 def prose(words: str) -> str:
-    """A sentence of ours about things of others: what stands between backticks in it is code, the rest is text."""
-    pieces = line(words).split("`")
-    if len(pieces) % 2 == 0:
+    """A sentence of ours about things of others: what stands between backticks in it is code, the rest is text.
+
+    Numbers of executions and places in files are code, too: nothing invisible is copied with them.
+    """
+    said = line(words)
+    if said.count("`") % 2:
         return text(words)
+    pieces = _NAMED.sub(lambda found: found[0] if found[1] else f"`{found[0]}`", said).split("`")
     made = [
         code(each, 2 * LONGEST_CODE) if place % 2 and each else text(each)
         for place, each in enumerate(pieces)

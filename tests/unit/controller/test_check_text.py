@@ -111,7 +111,7 @@ def test_a_log_that_is_away_is_said_to_be(tmp_path: Path) -> None:
         "Its log is not in the store. See [the log](http://luotsi.example/r/shop/executions/1/log)."
         in summary
     )
-    assert summary.startswith("**Failure**: \\#\u200b1 train failed: exit code 1 after 4 min 12 s.")
+    assert summary.startswith("**Failure**: `#1` train failed: exit code 1 after 4 min 12 s.")
 
 
 def test_a_run_that_waits_says_for_what_and_how_long_it_usually_takes(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_what_an_old_result_gave_is_said(tmp_path: Path) -> None:
     assert (check.state, check.title) == ("success", "#2 train complete, reused #1")
     name, state = rows(check.summary)[-1]
     assert name == "[\\#2 train](http://luotsi.example/r/shop/executions/2)"
-    assert state == "✓ reused \\#\u200b1: same archive, image, inputs, parameters"
+    assert state == "✓ reused `#1`: same archive, image, inputs, parameters"
     assert "(http://luotsi.example/r/shop/executions/2/outputs/" in check.summary, (
         "its page has the files too"
     )

@@ -118,6 +118,13 @@ def test_a_column_without_a_word_is_left_out() -> None:
         ("`a` and `b`: no", "`a` and `b`: no"),
         ("one ` alone", "one \\` alone"),
         ("`<b>` is *no*", "`<b>` is \\*no\\*"),
+        ("#9 train failed: exit code 1", "`#9` train failed: exit code 1"),
+        (
+            "valohai.yaml:23:46: no (see a/valohai.yaml:3).",
+            "`valohai.yaml:23:46`: no (see `a/valohai.yaml:3`).",
+        ),
+        ("`a`#9 b#9 #9-x", "`a`\\#\u200b9 b\\#\u200b9 \\#\u200b9-x"),
+        ("`#9 a` and #9, #10", "`#9 a` and `#9`, `#10`"),
     ],
 )
 def test_what_stands_between_backticks_in_a_sentence_is_code(said: str, made: str) -> None:

@@ -233,3 +233,12 @@ def test_explain_says_of_every_trigger_why_it_ran_waits_or_did_not(tmp_path: Pat
 def test_explain_where_nothing_can_be_read_says_what_the_verdict_says(tmp_path: Path) -> None:
     talk = Talk(tmp_path, "- step: {}\n")
     assert "config failure: " in visible(talk.say("/explain"))
+
+
+def test_what_explain_names_can_be_copied(tmp_path: Path) -> None:
+    """Numbers of executions and places in the file have nothing invisible in them."""
+    talk = Talk(tmp_path)
+    talk.fail("train")
+    assert "`#1` fit failed" in talk.say("/explain")
+    talk = Talk(tmp_path / "other", STEP + "- step: { name: x, imge: y }\n")
+    assert "`valohai.yaml:2" in talk.say("/explain")
