@@ -235,10 +235,10 @@ def _log(ports: Ports, connection: Connection, run: RunRow, found: Sequence[chec
 def _waiting(ports: Ports, connection: Connection, run: RunRow) -> Iterable[str]:
     """One sentence for each environment whose machines are waited for; what holds up the whole run comes first."""
     if rests := retrying.rests(ports):
-        yield check_words.sentence(rests)
+        yield check_words.as_sentence(rests)
     open_ = check_facts.parts(connection, run, "open", OPEN)
     if not open_:
-        yield check_words.sentence(run.reason or "the next step is being queued")
+        yield check_words.as_sentence(run.reason or "the next step is being queued")
     queued: dict[str, check_facts.Part] = {}
     running: list[check_facts.Part] = []
     for part in open_:

@@ -20,6 +20,7 @@ from ledger.runs import RunRow
 from schemas.errors import LuotsiError
 from schemas.states import RunState
 from schemas.values import Sha, short
+from schemas.words import sentence
 
 SHOWN = 10
 """Names of changed files that are listed."""
@@ -40,7 +41,7 @@ def waiting_words(ports: Ports, connection: Connection, run: RunRow) -> str:
     missing = trust.unapprovable(policy, approved.environments(ports))
     if missing or policy is None:
         paragraphs.append(
-            f"It cannot be approved at present: {markdown.prose(missing)}. The operator sets it."
+            f"It cannot be approved at present: {sentence(markdown.prose(missing))} The operator sets it."
         )
     elif pull is not None and pull.head != run.sha:
         paragraphs.append(
@@ -69,7 +70,7 @@ def again_words(ports: Ports, connection: Connection, run: RunRow, name: str) ->
         return ""
     missing = trust.unapprovable(policy, approved.environments(ports))
     if missing:
-        return f"It cannot be approved again at present: {markdown.prose(missing)}. The operator sets it."
+        return f"It cannot be approved again at present: {sentence(markdown.prose(missing))} The operator sets it."
     stopped = run.reason.startswith(trust.STOPPED)
     then = "" if stopped else f"Then {markdown.code(f'/retest {name}', 160)} lets it begin again."
     first = f"{'It begins again' if stopped else 'It may run again'} with another approval."

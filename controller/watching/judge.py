@@ -21,6 +21,7 @@ from schemas.errors import ConfigError, Gone, LuotsiError, Waiting
 from schemas.parse_config import parse_config
 from schemas.repo_config import RepoConfig
 from schemas.values import Problem, Sha, is_sha
+from schemas.words import plural
 from stores import keys
 
 log = structlog.get_logger()
@@ -159,7 +160,7 @@ def _summary(config: RepoConfig) -> tuple[str, str]:
     names = ", ".join(trigger.name for trigger in config.triggers)
     warnings = len(config.problems)
     return "success", f"valohai.yaml is valid; triggers: {names}" + (
-        f"; {warnings} warnings" if warnings else ""
+        f"; {plural(warnings, 'warning')}" if warnings else ""
     )
 
 

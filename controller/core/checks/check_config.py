@@ -7,7 +7,7 @@ from controller.core.checks import markdown
 from forges.port import Annotation
 from schemas.excerpts import Excerpt, excerpts
 from schemas.plain_text import visible
-from schemas.words import plural
+from schemas.words import plural, sentence
 
 SHOWN = 3
 """Problems whose lines stand in the summary; all of them are remarks at their lines."""
@@ -18,7 +18,7 @@ LINT = "luotsi lint"
 def summary(state: str, words: str, problems: Sequence[Mapping[str, Any]], text: str | None) -> str:
     """One screen: what is wrong and where, and how to know it before a commit does."""
     if not problems:
-        return f"**{state.capitalize()}**: {markdown.prose(words)}."
+        return f"**{state.capitalize()}**: {sentence(markdown.prose(words))}"
     errors = sum(1 for each in problems if _level(each) == "failure")
     counted = " and ".join(
         plural(count, one)
@@ -41,7 +41,7 @@ def summary(state: str, words: str, problems: Sequence[Mapping[str, Any]], text:
 def _shown(found: Excerpt) -> str:
     place = f"{found.path}, line {found.line}" if found.line else found.path
     hint = f" {markdown.prose(found.hint)}" if found.hint else ""
-    said = f"{markdown.code(place)}: {markdown.prose(found.message)}.{hint}"
+    said = f"{markdown.code(place)}: {sentence(markdown.prose(found.message))}{hint}"
     if not found.lines:
         return said
     width = len(str(found.lines[-1][0]))

@@ -11,7 +11,7 @@ from controller.core.checks import check_metrics, markdown
 from controller.core.checks.check_metrics import Base, Measure
 from controller.core.pipelines.pipeline_words import BUT
 from schemas.states import ExecutionState, RunState, TaskState, Word, word
-from schemas.words import duration, plural, size
+from schemas.words import duration, plural, sentence, size
 
 LONGEST_TITLE = 250
 REPRODUCED = 3
@@ -221,7 +221,7 @@ def _answer(run: Run) -> str:
         return f"{_strong(run)}: {_failing(run, run.log)}"
     if judged and run.state in (RunState.SUCCESS, RunState.FAILURE, RunState.NEUTRAL):
         return f"{_strong(run)}: {check_metrics.verdict(judged)}"
-    return f"{_strong(run)}: {markdown.prose(run.reason)}."
+    return f"{_strong(run)}: {sentence(markdown.prose(run.reason))}"
 
 
 def _strong(run: Run) -> str:
@@ -367,7 +367,7 @@ def details(run: Run) -> str:
     return markdown.folded(heading, "\n".join(ways)) if ways else ""
 
 
-def sentence(words: str) -> str:
+def as_sentence(words: str) -> str:
     """Words of others as a sentence."""
-    line = markdown.line(words).rstrip(".")
-    return f"{markdown.prose(line[:1].upper() + line[1:])}."
+    line = markdown.line(words)
+    return sentence(markdown.prose(line[:1].upper() + line[1:]))
