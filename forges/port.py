@@ -319,10 +319,13 @@ class ForgeApi(Protocol):
         ...
 
     def say_deployment(
-        self, repository: str, sha: str, environment: str, state: DeploymentShown, description: str, url: str = "",
-        known: Said | None = None,
+        self, repository: str, sha: str, environment: str, state: DeploymentShown, description: str,
+        urls: tuple[str, str] = ("", ""), known: Said | None = None,
     ) -> Said:  # fmt: skip
-        """Show that a commit serves, or will, somewhere. Nothing is sent when `known` says the same."""
+        """Show that a commit serves, or will, somewhere. Nothing is sent when `known` says the same.
+
+        `urls`: the page about it, and where it answers, empty where that is no single place.
+        """
         ...
 
     def shown(self, repository: str, sha: str) -> tuple[CheckShown, ...]:

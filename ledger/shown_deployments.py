@@ -19,25 +19,27 @@ def show(
     repository_id: str,
     place: tuple[str, str],
     state: str,
-    words: tuple[str, str],
+    words: tuple[str, str, str],
     now: datetime,
 ) -> bool:
     """Replace the word of a commit in an environment (`place`). False when it says exactly this already.
 
-    `words`: a description of at most 140 characters, and an address.
+    `words`: a description of at most 140 characters, the address of the page about it, and the one where it answers.
     """
     sha, environment = place
-    description, url = words
+    description, url, address = words
     where = (
         (table.c.repository_id == repository_id) & (table.c.sha == sha) & (table.c.environment == environment)
     )
-    known = connection.execute(select(table.c.state, table.c.description).where(where)).first()
-    if known is not None and (known.state, known.description) == (state, description):
+    columns = (table.c.state, table.c.description, table.c.address)
+    known = connection.execute(select(*columns).where(where)).first()
+    if known is not None and tuple(known) == (state, description, address):
         return False
     values = {
         "state": state,
         "description": description,
         "url": url,
+        "address": address,
         "written_at": now,
         "delivered_at": None,
         "trouble": None,
@@ -53,21 +55,31 @@ def show(
 
 def at_commits(
     connection: Connection, repository_id: str, shas: Collection[str]
-) -> dict[tuple[str, str], tuple[str, str]]:
-    """(commit, environment) -> state and description, as they were written last."""
+) -> dict[tuple[str, str], tuple[str, str, str]]:
+    """(commit, environment) -> state, description and where it answers, as they were written last."""
+    columns = (table.c.sha, table.c.environment, table.c.state, table.c.description, table.c.address)
     rows = connection.execute(
-        select(table.c.sha, table.c.environment, table.c.state, table.c.description).where(
-            table.c.repository_id == repository_id, table.c.sha.in_(list(shas))
-        )
+        select(*columns).where(table.c.repository_id == repository_id, table.c.sha.in_(list(shas)))
     )
-    return {(row.sha, row.environment): (row.state, row.description) for row in rows}
+    return {(row.sha, row.environment): (row.state, row.description, row.address) for row in rows}
 
 
 def promoted(connection: Connection, forges: Collection[str], since: datetime) -> list[AnyRow]:
     """Promotions that are not over, or ended since then, of what the forges know; in the order of their tags."""
     of = promotions.c
     statement = (
-        select(of.repository_id, of.model, of.stage, of.tag, of.state, of.reason, of.address, versions.c.sha)
+        select(
+            of.repository_id,
+            repositories.c.name.label("repository"),
+            of.id,
+            of.model,
+            of.stage,
+            of.tag,
+            of.state,
+            of.reason,
+            of.address,
+            versions.c.sha,
+        )
         .join(versions, versions.c.id == of.version_id)
         .join(repositories, repositories.c.id == of.repository_id)
         .where(*_known(forges), or_(of.finished_at.is_(None), of.finished_at >= since))

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from urllib.parse import quote
 
 from sqlalchemy import Connection
 
@@ -43,12 +44,13 @@ _DEPLOYED: dict[DeploymentState, tuple[DeploymentShown, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """What the forge shall show of a commit in an environment (`place`)."""
+    """What the forge shall show of a commit in an environment (`place`): `url` is the page about it, `address` where it answers."""
 
     place: tuple[str, str]
     state: DeploymentShown
     description: str
     url: str
+    address: str = ""
 
 
 @dataclass(slots=True)
@@ -106,14 +108,16 @@ def _show(ports: Ports, repository_id: str, standing: _Standing) -> bool:
         return False
     with ports.ledger.write() as connection:
         for word in news:
-            words = (word.description, word.url)
+            words = (word.description, word.url, word.address)
             shown_deployments.show(connection, repository_id, word.place, word.state, words, ports.clock())
     return True
 
 
-def _is_news(word: _Word, shown: tuple[str, str] | None) -> bool:
+def _is_news(word: _Word, shown: tuple[str, str, str] | None) -> bool:
     """What the forge never heard of need not be taken back there."""
-    return word.state != "inactive" if shown is None else shown != (word.state, word.description)
+    if shown is None:
+        return word.state != "inactive"
+    return shown != (word.state, word.description, word.address)
 
 
 def _wanted(words: Sequence[_Word]) -> dict[tuple[str, str], _Word]:
@@ -128,11 +132,13 @@ def _wanted(words: Sequence[_Word]) -> dict[tuple[str, str], _Word]:
 
 def _of_promotions(ports: Ports, standing: _Standing) -> Iterator[_Word]:
     for row in standing.promoted:
+        state = _PROMOTED[PromotionState(row.state)]
         yield _Word(
             (row.sha, _environment(row.model, row.stage)),
-            _PROMOTED[PromotionState(row.state)],
+            state,
             status.clip(f"{row.tag}: {row.reason}"),
-            row.address or f"{ports.settings.web_address}/promotions",
+            f"{ports.settings.web_address}/r/{quote(row.repository)}/commit/{row.sha}#{row.id}",
+            (row.address or "") if state == "success" else "",
         )
 
 
@@ -142,17 +148,18 @@ def _of_versions(ports: Ports, connection: Connection, standing: _Standing) -> I
         state, words = _DEPLOYED.get(DeploymentState(row.state), ("failure", f"failed: {row.reason}"))
         if state == "success" and row.aliases and place not in aliases:
             state, words = _DEPLOYED[DeploymentState.RETIRED]
-        url = f"{ports.settings.web_address}/r/{row.repository}/deployments"
+        address = ""
         if state == "success":
             served = deployments.by_id(connection, row.id).endpoints.values()
             places = [one["address"] for one in served if one.get("address")]
-            url = places[0] if len(places) == 1 else url
+            address = places[0] if len(places) == 1 else ""
         of = f"{row.root}:{row.deployment}" if row.root else row.deployment
         yield _Word(
             (row.sha, _environment(of, place)),
             state,
             status.clip(f"{row.deployment} {row.name} {words}"),
-            url,
+            f"{ports.settings.web_address}/r/{quote(row.repository)}/deployments",
+            address,
         )
 
 

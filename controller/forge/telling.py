@@ -266,7 +266,7 @@ def _deployment(ports: Ports, api: ForgeApi, repository: RepositoryRow, row: Any
     try:
         said = api.say_deployment(
             slug, row.sha, row.environment, cast(DeploymentShown, row.state), row.description,
-            row.url, known,
+            (row.url, row.address), known,
         )  # fmt: skip
     except (Gone, Refused) as error:
         log.warning("the deployment is not shown", repository=repository.name, reason=str(error))

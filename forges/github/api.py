@@ -74,12 +74,12 @@ class GitHubApi:
         return speaking.say_check(self._client, repository, check, known)
 
     def say_deployment(
-        self, repository: str, sha: str, environment: str, state: DeploymentShown, description: str, url: str = "",
-        known: Said | None = None,
+        self, repository: str, sha: str, environment: str, state: DeploymentShown, description: str,
+        urls: tuple[str, str] = ("", ""), known: Said | None = None,
     ) -> Said:  # fmt: skip
         """See the port."""
         return speaking.say_deployment(
-            self._client, repository, sha, (environment, state, description, url), known
+            self._client, repository, sha, (environment, state, description, *urls), known
         )
 
     def shown(self, repository: str, sha: str) -> tuple[CheckShown, ...]:

@@ -13,6 +13,9 @@ from forges.port import Annotation, Check, CheckShown, DeploymentShown, Said
 from schemas.errors import Refused, Stalled, Waiting
 from schemas.messages.status import CommitState
 
+PRODUCTION = ("prod", "production")
+"""Stages and aliases that people meet. GitHub itself takes no other environment for one than `production`."""
+
 
 def say_status(
     client: Client, repository: str, sha: str, wanted: tuple[str, CommitState, str, str], known: Said | None
@@ -137,21 +140,22 @@ def say_deployment(
     client: Client,
     repository: str,
     sha: str,
-    wanted: tuple[str, DeploymentShown, str, str],
+    wanted: tuple[str, DeploymentShown, str, str, str],
     known: Said | None,
 ) -> Said:
-    """See the port. `wanted`: environment, state, description, address."""
-    environment, state, description, url = wanted
+    """See the port. `wanted`: environment, state, description, the page about it, where it answers."""
+    environment, state, description, url, address = wanted
     digest = checks.digest([sha, *wanted])
     if known is not None and known.digest == digest:
         return known
     said = known if known is not None and known.id else None
     if said is None:
-        body = {
+        body: dict[str, Any] = {
             "ref": _commit(sha),
             "environment": environment,
             "auto_merge": False,  # it is served already, or about to be: GitHub only shows it
             "required_contexts": [],
+            "production_environment": environment.rpartition("/")[2].lower() in PRODUCTION,
         }
         answer = client.send(repository, "POST", "/deployments", body)
         with described():
@@ -159,8 +163,8 @@ def say_deployment(
     status = {"state": state, "description": checks.line(description, checks.LONGEST_DESCRIPTION)}
     if url:
         status["log_url"] = url
-    if state == "success" and url:
-        status["environment_url"] = url
+    if state == "success" and address:
+        status["environment_url"] = address
     try:
         client.send(repository, "POST", f"/deployments/{said.id}/statuses", status)
     except Unknown:

@@ -66,7 +66,8 @@ shown_deployments = Table(
     Column("environment", String(250), nullable=False),  # model and stage: churn/prod
     Column("state", String(20), nullable=False),  # queued, in_progress, success, failure, inactive
     Column("description", String(140), nullable=False),
-    Column("url", Text, nullable=False, default=""),
+    Column("url", Text, nullable=False, default=""),  # of the page about it
+    Column("address", Text, nullable=False, default="", server_default=""),  # where it answers
     moment("written_at"),
     moment("delivered_at", nullable=True),
     json_column("said", nullable=True),

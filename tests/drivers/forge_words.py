@@ -167,8 +167,10 @@ class WordsContract(SiteContract):
         sha = site.head()
         known: Said | None = None
         for state in ("queued", "in_progress", "success"):
-            known = site.api.say_deployment(site.name, sha, "production", state, "Serves", "", known)
+            known = site.api.say_deployment(site.name, sha, "production", state, "Serves", known=known)
             calls = site.calls
-            assert site.api.say_deployment(site.name, sha, "production", state, "Serves", "", known) == known
+            assert (
+                site.api.say_deployment(site.name, sha, "production", state, "Serves", known=known) == known
+            )
             assert site.calls == calls
             assert site.shown_deployments(sha) == [("production", state)]

@@ -227,9 +227,11 @@ def test_text_that_utf8_cannot_spell_is_sent_all_the_same(server: Scripted, api:
 
 def test_a_deployment_is_made_once_and_its_state_shown(server: Scripted, api: GitHubApi) -> None:
     server.say(Say({"id": 4}, 201), Say({"id": 1}, 201), Say({"id": 2}, 201))
-    said = api.say_deployment(HERE, SHA, "production", "in_progress", "v1 comes", "https://luotsi.test")
+    said = api.say_deployment(HERE, SHA, "production", "in_progress", "v1 comes", ("https://luotsi.test", ""))
     assert (
-        api.say_deployment(HERE, SHA, "production", "in_progress", "v1 comes", "https://luotsi.test", said)
+        api.say_deployment(
+            HERE, SHA, "production", "in_progress", "v1 comes", ("https://luotsi.test", ""), said
+        )
         is said
     )
     assert api.say_deployment(HERE, SHA, "production", "success", "v1 serves", known=said).final
@@ -238,6 +240,28 @@ def test_a_deployment_is_made_once_and_its_state_shown(server: Scripted, api: Gi
     ]  # fmt: skip
     assert server.asked[0].body["auto_merge"] is False
     assert server.asked[0].body["required_contexts"] == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "people_meet_it"),
+    [
+        ("churn/prod", True),
+        ("churn/Production", True),
+        ("production", True),
+        ("prod/dev", False),
+        ("churn/product", False),
+    ],
+)
+def test_a_deployment_says_where_it_answers_what_is_about_it_and_if_people_meet_it(
+    server: Scripted, api: GitHubApi, environment: str, people_meet_it: bool
+) -> None:
+    server.say(Say({"id": 4}, 201), Say({"id": 1}, 201), Say({"id": 2}, 201))
+    page, model = "https://luotsi.test/r/churn", "https://models.test/churn"
+    said = api.say_deployment(HERE, SHA, environment, "success", "v1 serves", (page, model))
+    api.say_deployment(HERE, SHA, environment, "inactive", "v2 serves", (page, ""), said)
+    assert server.asked[0].body["production_environment"] is people_meet_it
+    assert [one.body.get("log_url") for one in server.asked[1:]] == [page, page]
+    assert [one.body.get("environment_url") for one in server.asked[1:]] == [model, None]
 
 
 def test_a_deployment_that_was_interrupted_is_not_made_twice(server: Scripted, api: GitHubApi) -> None:

@@ -33,9 +33,9 @@ def test_threat_15_words_and_events_of_one_repository_keep_no_others_back(ledger
         assert outbox.undelivered(connection, NOW, []) == []
         for number in range(MANY):
             replies.say(connection, flood, 1, str(number), "An answer", NOW)
-            shown_deployments.show(connection, flood, (f"{number:040x}", "m/s"), "success", ("", ""), NOW)
+            shown_deployments.show(connection, flood, (f"{number:040x}", "m/s"), "success", ("", "", ""), NOW)
         replies.say(connection, calm, 1, "1", "An answer", NOW)
-        shown_deployments.show(connection, calm, ("1" * 40, "m/s"), "success", ("", ""), NOW)
+        shown_deployments.show(connection, calm, ("1" * 40, "m/s"), "success", ("", "", ""), NOW)
         for waiting in (replies, shown_deployments):
             (row,) = waiting.undelivered(connection, NOW, [calm], limit=2)
             assert row.repository_id == calm, (

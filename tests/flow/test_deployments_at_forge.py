@@ -57,6 +57,7 @@ def test_a_version_is_shown_in_the_environment_of_its_alias_until_another_takes_
     (shown,) = mind.site.repo.deployments.values()
     told = shown.statuses[-1].told
     assert told["environment_url"].endswith("/serve")
+    assert told["log_url"].endswith("/r/shop/deployments")
     assert told["description"].startswith("shop 20")
     second = made(mind, "two", ", aliases: [live, best]")
     assert mind.site.shown_deployments(second) == [("shop/live", "success")]

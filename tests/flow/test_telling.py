@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from controller.core import status
-from ledger import outbox
+from ledger import outbox, registry
 from tests.builders.pull_mind import PullMind, pull_mind
 from tests.builders.served import served
 from tests.flow.test_pull_requests import CONFIG
@@ -150,6 +150,12 @@ def promoted(mind: PullMind, version: str, number: int) -> str:
 def test_what_serves_is_a_deployment_until_another_takes_its_place(mind: PullMind) -> None:
     first = promoted(mind, "v1.0.0", 1)
     assert mind.site.shown_deployments(first) == [("churn/prod", "success")]
+    (shown,) = mind.site.repo.deployments.values()
+    with mind.ports.ledger.read() as connection:
+        (serving,) = registry.promotions_of(connection, mind.repository_id())
+    assert shown.told["production_environment"]
+    assert shown.statuses[-1].told["environment_url"] == serving.address != ""
+    assert f"/r/shop/commit/{first}#" in shown.statuses[-1].told["log_url"]
     second = promoted(mind, "v1.1.0", 2)
     assert mind.site.shown_deployments(first) == [("churn/prod", "inactive")]
     assert mind.site.shown_deployments(second) == [("churn/prod", "success")]
