@@ -65,6 +65,21 @@ def test_a_list_is_one_value_an_execution(given: str, sets: list[dict[str, Any]]
     assert list(children(f"task: sweep, parameters: {{{given}}}")["sweep"].sets) == sets
 
 
+def test_a_value_that_is_given_wins_over_those_of_sets() -> None:
+    sets = "[{lr: 0.1, depth: 1}, {lr: 0.2, depth: 2}]"
+    task = f"- task: {{name: sets, step: train, type: manual_search, parameter-sets: {sets}}}\n"
+    given = "{lr: 0.7, depth: [5, 6]}"
+    trigger = f"- trigger: {{name: t, when: {{push: {{}}}}, run: {{task: sets, parameters: {given}}}}}\n"
+    config = parse_config((FILE + task + trigger).encode())
+    push = Push(RefName("refs/heads/main"), "main", Sha("a" * 40), None)
+    [found] = foresee(config, push, World(created=datetime(2030, 1, 1, tzinfo=UTC)))
+    [work] = found.works
+    assert work.problem == ""
+    assert work.children is not None
+    assert work.children.sets == ({"depth": 5}, {"depth": 6})
+    assert work.parameters["lr"] == 0.7
+
+
 def test_so_it_is_through_a_pipelines_parameter() -> None:
     found = children("pipeline: p, parameters: {rates: [0.3, 0.4], layers: [[1], [2]]}")
     assert {name: each.count for name, each in found.items()} == {"fan": 4, "named": 2}

@@ -64,7 +64,8 @@ def plan_task(config: Any, name: str, given: Given, identity: str) -> dict[str, 
     if kind == "random_search":
         sets = _drawn(task, variants, plan["seed"])
     elif kind == "manual_search":
-        sets = _zipped(name, task.parameter_sets, variants, plan["seed"])
+        own = [{key: one for key, one in each.items() if key not in fixed} for each in task.parameter_sets]
+        sets = _zipped(name, own, variants, plan["seed"])
     else:
         sets = _product(name, variants, plan["seed"])
     return plan | _listed(name, step, fixed, sets)
