@@ -16,6 +16,7 @@ import structlog
 
 from controller import isolate
 from controller.checks import text as check_text
+from controller.core import status
 from controller.forge import comments as pull_comments
 from controller.ports import Ports
 from controller.watching import watched
@@ -118,7 +119,7 @@ def _status(ports: Ports, api: ForgeApi, repository: RepositoryRow, row: Any) ->
         else:
             pull_comments.keep(ports, repository, row.sha)
             state = cast(CommitState, row.state if row.state in get_args(CommitState) else "error")
-            said = api.say_status(slug, row.sha, row.context, state, row.description, row.url, known)
+            said = api.say_status(slug, row.sha, row.context, state, _description(ports, row), row.url, known)
     except (Gone, Refused) as error:
         # Said once more it would be refused once more. The ledger keeps the word, with the forge's; what nobody can look
         # at any more, a commit that is gone, needs no word.
@@ -127,6 +128,13 @@ def _status(ports: Ports, api: ForgeApi, repository: RepositoryRow, row: Any) ->
         return False
     _delivered(ports, row, said, None)
     return True
+
+
+def _description(ports: Ports, row: Any) -> str:
+    """The one line of a status. Of what failed it is the check's title, which begins with the error."""
+    if row.run_id is None or row.state not in ("failure", "error"):
+        return cast(str, row.description)
+    return status.clip(_check(ports, row).title)
 
 
 def _check(ports: Ports, row: Any) -> Check:

@@ -1,10 +1,13 @@
 """Commands and buttons at a forge: what people write and press below a pull request, and what they then read there."""
 
+from typing import cast
+
 import pytest
 
 from controller.forge import telling
 from schemas.states import RunState
 from schemas.values import short
+from tests.builders.check_mind import CheckMind
 from tests.builders.github_site import Identity
 from tests.builders.pull_mind import PullMind
 from tests.standins.github.model import Pull
@@ -114,3 +117,13 @@ def test_many_comments_are_answered_at_a_pace_and_refusals_once(mind: PullMind, 
     mind.later(period.total_seconds())
     assert len(answers()) == 15
     assert sum("may not write" in one for one in answers()) == 1
+
+
+@pytest.mark.parametrize("identity", ["token"])
+def test_the_one_line_of_a_failed_status_begins_with_the_error(mind: PullMind, pull: Pull) -> None:
+    write(mind, pull, "/retest")
+    [execution] = mind.waiting()
+    CheckMind.printed(cast(CheckMind, mind), execution, ["epoch 1", "ValueError: no rows"], minutes=0)
+    (newest, *_) = [one for one in reversed(mind.site.repo.statuses) if one.context == "luotsi/train"]
+    assert newest.state == "failure"
+    assert newest.description.startswith("ValueError: no rows; #")

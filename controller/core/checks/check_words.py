@@ -14,6 +14,7 @@ from schemas.states import ExecutionState, RunState, TaskState, Word, word
 from schemas.words import duration, plural, sentence, size
 
 LONGEST_TITLE = 250
+LONGEST_ERROR = 160
 REPRODUCED = 3
 MARKS = {
     Word.CREATED: "○",
@@ -155,6 +156,9 @@ def title(run: Run) -> str:
     words = [run.reason]
     if run.state is RunState.CANCELLED and not run.reason.startswith(_ENDED):
         words = [f"cancelled: {run.reason}"]
+    error = _error(run)
+    if error:
+        words = [f"{markdown.clip(error, LONGEST_ERROR)}; {run.reason}"]
     if run.only_waits and run.rests:
         words = [f"waits: {run.rests}"]
     if run.state is RunState.SUCCESS:
@@ -169,6 +173,14 @@ def title(run: Run) -> str:
         if run.parts and all(part.reused for part in run.parts):
             words.append(run.parts[-1].reuse.partition(":")[0])
     return markdown.clip(markdown.line(", ".join(each for each in words if each)), LONGEST_TITLE)
+
+
+def _error(run: Run) -> str:
+    """The error that the log ends with, where it is what failed: a gate that fails says more than what was printed beside it."""
+    broken = run.state in (RunState.FAILURE, RunState.ERROR)
+    if not broken or run.log is None or run.log.last is None:
+        return ""
+    return "" if any(each.passed is False for each in run.measures) else run.log.last[1].strip()
 
 
 def _despite(run: Run) -> list[str]:
@@ -303,7 +315,8 @@ def _unbroken(words: str) -> str:
 
 def _see(run: Run, part: Part) -> str:
     if part.took is None:
-        return ""
+        runs = part.state is ExecutionState.STARTED and not part.reused
+        return markdown.link("live log", run.pages.log(part.number)) if runs else ""
     log = markdown.link("log", run.pages.log(part.number))
     return f"{log}{_GLUE}·{_GLUE}{markdown.link('plots', run.pages.execution(part.number, 'metrics'))}"
 

@@ -72,7 +72,8 @@ def test_a_gate_that_fails_says_which_line_and_by_how_much(tmp_path: Path) -> No
 
 def test_a_failure_shows_the_line_that_failed_and_the_end_of_the_log(tmp_path: Path) -> None:
     check = check_scenes.failure(tmp_path)
-    assert (check.state, check.title) == ("failure", "#1 train failed: exit code 1 after 4 min 12 s")
+    words = "ValueError: (4898, 11) and (4897,) do not fit; #1 train failed: exit code 1 after 4 min 12 s"
+    assert (check.state, check.title) == ("failure", words)
     where = "[line 17 of the log](http://luotsi.example/r/shop/executions/1/log?line=17#L17)"
     assert check.summary.startswith(
         f"**Failure**: {where} of `train` says `ValueError: (4898, 11) and (4897,) do not fit`."
@@ -91,6 +92,13 @@ def test_a_failure_that_names_no_error_is_known_by_its_last_line(tmp_path: Path)
     assert mind.check().summary.startswith(
         f"**Failure**: the log of `train` ends with {where}: `The loss is not a number @mona.`."
     )
+
+
+def test_a_gate_that_fails_says_more_than_what_was_printed(tmp_path: Path) -> None:
+    mind = CheckMind(tmp_path)
+    mind.push(GATED)
+    mind.printed(mind.waiting()[0], ["ERROR: disk"], "complete", metadata={"accuracy": 0.1, "loss": 0.9})
+    assert mind.check().title.startswith("accuracy is 0.1, expected")
 
 
 def test_an_error_far_above_the_end_is_pointed_at(tmp_path: Path) -> None:
@@ -160,6 +168,8 @@ def test_what_runs_is_running_and_says_what_it_says(tmp_path: Path) -> None:
     check = mind.check()
     assert check.state == "running"
     assert check.summary.startswith("`train` is running (epoch 3 of 12 @\u200bmona).")
+    where = f"http://luotsi.example/r/shop/executions/{execution.number}/log"
+    assert f"[live log]({where})" in check.summary
     assert check.finished_at == ""
 
 
