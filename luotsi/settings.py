@@ -60,7 +60,11 @@ def load(file: Path) -> Settings:
         return Settings({}, path)
     if path.is_dir():
         raise ConfigError(f"the settings {path} are a folder", hint="Name the file in it: luotsi.yaml.")
-    text = path.read_text(encoding="utf-8", errors="replace")
+    return of_text(path, path.read_text(encoding="utf-8", errors="replace"))
+
+
+def of_text(path: Path, text: str) -> Settings:
+    """Settings of a text that is, or would be, the file at `path`. Raises `ConfigError` with every problem."""
     return checked(path, text, lambda name: _first_line(path.parent / name))
 
 

@@ -84,12 +84,20 @@ def change(file: Path, edit: Callable[[str], str], agree: Callable[[Settings], T
         after = mark + edit(before.removeprefix(mark))
         temporary = _written(target, after.encode())
         try:
-            settings = settings_file.load(temporary)
-            agreed = agree(replace(settings, file=file.absolute()))
+            agreed = agree(_would_be(file.absolute(), after))
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
     return agreed
+
+
+def _would_be(file: Path, text: str) -> Settings:
+    """The settings of a text that is not in the file yet: what would be wrong has no line there that a person could look at."""
+    try:
+        return settings_file.of_text(file, text)
+    except ConfigError as error:
+        problems = [replace(each, path=file.name, line=0, column=0) for each in error.problems]
+        raise ConfigError(f"with that {file.name} would not be valid", problems, error.hint) from error
 
 
 def _written(target: Path, content: bytes) -> Path:

@@ -153,7 +153,7 @@ def test_the_file_is_replaced_whole_and_only_if_it_is_valid(tmp_path: Path) -> N
     assert editing.add(BLOCK, ENTRY) == file.read_text()
     assert file.stat().st_mode & 0o777 == 0o640
     before = file.read_text()
-    with pytest.raises(ConfigError, match="not valid"):
+    with pytest.raises(ConfigError, match="would not be valid"):
         editing.change(file, lambda text: text + "nonsense: 1\n", lambda _: None)
 
     def disagree(_: object) -> None:
