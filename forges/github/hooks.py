@@ -38,7 +38,7 @@ def ensure(client: Client, repository: str, url: str, secret: Secret, renew: boo
         if _same(there, config) and not renew:
             return HookState(OF_APP, "kept")
         client.as_app("PATCH", "/app/hook/config", config)
-        return HookState(OF_APP, "repaired")
+        return HookState(OF_APP, "repaired" if there.get("url") else "created")
     with described():
         found = next(_ours(client, repository, url), None)
     if found is None:

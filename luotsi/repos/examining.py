@@ -14,7 +14,7 @@ from luotsi import looking
 from luotsi.installation import Installation
 from luotsi.repos import adding, forge_side, naming
 from schemas import moments
-from schemas.errors import LuotsiError
+from schemas.errors import Gone, LuotsiError
 
 LOOK_BACK = timedelta(days=1)
 """How far back deliveries that got lost are counted."""
@@ -69,11 +69,14 @@ def _hook(
     what = f"hook of {watched.name}"
     if why := forge_side.out_of_reach(opened, watched.forge):
         return Said(what, "missing", f"{why}. {forge_side.polling(opened)}")
+    else_polled = f"{forge_side.polling(opened)} `luotsi repo hook {watched.name}` makes it."
     if row is None or not row.hook:
-        make = f"`luotsi repo hook {watched.name}` makes it."
-        return Said(what, "missing", f"there is none of ours. {forge_side.polling(opened)} {make}")
+        return Said(what, "missing", f"there is none of ours. {else_polled}")
     since = moments.to_text(moments.now() - LOOK_BACK)
-    missed = api.missed_deliveries(slug, row.hook, since)
+    try:
+        missed = api.missed_deliveries(slug, row.hook, since)
+    except Gone:
+        return Said(what, "broken", f"somebody deleted it at {watched.forge} ({row.hook}). {else_polled}")
     # A ping asks whether anybody listens: it tells nothing that could be missing, and nobody sends it again.
     lost = [one for one in missed if one.event != "ping"]
     if lost:

@@ -124,9 +124,10 @@ def _at_forge(opened: Installation, watched: Watched, wish: Wish) -> Done:
     url = forge_side.hook_url(opened, watched.forge)
     words = [f"The hook of {here.slug} at {watched.forge} {_STATES[made.did]}; deliveries come to {url}."]
     words += [*adding.renamed(watched.slug, here.slug, watched.forge), *shown.missing]
-    if made.did == "created" and row is not None and row.forge == watched.forge and row.hook:
+    before = row.hook if row is not None and row.forge == watched.forge else None
+    if made.did == "created" and before and before != made.id:
         words.append(
-            f"The one that was made before, {row.hook}, calls another address if it is still there: delete it."
+            f"The one that was made before, {before}, calls another address if it is still there: delete it."
         )
     try:
         adding.record(opened, watched, shown, made.id)

@@ -1,5 +1,6 @@
 """How the repositories of the settings are doing: what the ledger knows of each, by its address."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,19 +29,24 @@ class Line:
     notes: tuple[str, ...]
 
 
-def lines(ledger: Ledger | None, watched: tuple[Watched, ...]) -> list[Line]:
-    """Every repository of the settings; without a ledger nothing was looked at yet."""
+def lines(
+    ledger: Ledger | None, watched: tuple[Watched, ...], reached_by: Collection[str] = ()
+) -> list[Line]:
+    """Every repository of the settings; without a ledger nothing was looked at yet. `reached_by`: forges that may call us."""
     rows = forge_side.rows(ledger)
-    return [_line(one, rows.get(addresses.spelling(one.address))) for one in watched]
+    return [_line(one, rows.get(addresses.spelling(one.address)), reached_by) for one in watched]
 
 
-def _line(watched: Watched, row: RepositoryRow | None) -> Line:
+def _line(watched: Watched, row: RepositoryRow | None, reached_by: Collection[str]) -> Line:
     notes: list[str] = []
     if row is not None and row.name != watched.name:
         notes.append(f"The controller still calls it {row.name}.")
     if row is not None and row.forge == watched.forge != BARE:
         notes += renamed(watched.slug, row.slug or "", watched.forge)
     known = row if row is not None and row.forge == watched.forge else None
+    if known is not None and known.forge_id and not known.hook and watched.forge in reached_by:
+        make = f"`luotsi repo hook {watched.name}` makes it"
+        notes.append(f"{watched.forge} has no hook of ours, so it is asked every minute: {make}.")
     return Line(
         watched.name,
         addresses.shown(watched.address),

@@ -108,10 +108,13 @@ def listing(settings: Path | None, as_json: bool) -> None:
 
     luotsi repo list --json
     """
+    from luotsi.repos import forge_side
     from luotsi.repos import listing as listed
 
     opened = in_use.opened(settings)
-    found = _with_ledger(opened, lambda ledger: listed.lines(ledger, opened.repositories()))
+    forges = opened.settings.get("forges", default={})
+    reached_by = [name for name in forges if not forge_side.out_of_reach(opened, name)]
+    found = _with_ledger(opened, lambda ledger: listed.lines(ledger, opened.repositories(), reached_by))
     if not opened.notice and (trouble := in_use.trouble(in_use.read(opened))):
         terminal.say(trouble, err=True)
     if as_json:

@@ -199,9 +199,11 @@ def test_an_app_has_one_hook_of_its_own(server: Scripted, app: GitHubApi) -> Non
     server.say(Say(hook()["config"]))
     assert app.ensure_hook(HERE, HOOK, Secret("s")).did == "kept"
     server.say(Say({"url": "https://old.test", "content_type": "json", "secret": "***"}), Say({}))
-    assert app.ensure_hook(HERE, HOOK, Secret("s")).id == "app"
+    assert app.ensure_hook(HERE, HOOK, Secret("s")) == HookState("app", "repaired")
     assert server.paths[1:] == ["GET /app/hook/config", "PATCH /app/hook/config"]
     assert server.asked[-1].body == {"url": HOOK, "content_type": "json", "insecure_ssl": "0", "secret": "s"}
+    server.say(Say({"content_type": "form"}), Say({}))
+    assert app.ensure_hook(HERE, HOOK, Secret("s")) == HookState("app", "created"), "none was ever set"
 
 
 def test_every_hook_with_our_address_is_deleted_and_no_other(server: Scripted, api: GitHubApi) -> None:
@@ -235,6 +237,15 @@ def test_a_hook_that_was_deleted_at_github_missed_nothing(server: Scripted, api:
     server.say(Say({"message": "Not Found"}, 404), Say({"message": "Not Found"}, 404))
     with pytest.raises(Stalled, match="does not show it to us"):
         api.missed_deliveries(HERE, "4", "2030-01-01T00:00:00.000000+00:00")
+
+
+def test_a_server_that_keeps_no_list_of_moves_has_none(server: Scripted, api: GitHubApi) -> None:
+    since = "2030-01-01T00:00:00.000000+00:00"
+    server.say(Say({"message": "Not Found"}, 404), Say({"id": 1, "full_name": HERE}))
+    assert api.moves_since(HERE, since) == ()
+    server.say(Say({"message": "Not Found"}, 404), Say({"message": "Not Found"}, 404))
+    with pytest.raises(Stalled, match="does not show it to us"):
+        api.moves_since(HERE, since)
 
 
 def delivery(id: int, guid: str, code: int, ago: float = 0, **more: Any) -> dict[str, Any]:

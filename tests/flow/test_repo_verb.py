@@ -83,6 +83,11 @@ def test_a_typo_is_found_before_anything_is_written(github: House, settings: Pat
     said = run("add", address(github).replace("models", "model"), code=3)
     assert "does not show us acme/model" in said
     assert "Check the repository's name" in said
+    said = run("add", address(github).removesuffix(".git").removesuffix("/models"), code=2)
+    assert "luotsi.yaml: the address does not say the repository's name at the forge" in " ".join(
+        said.split()
+    )
+    assert ".luotsi-" not in said
     assert "there is no repository at" in run("add", "/nowhere/wine.git", code=3)
     assert settings.read_text() == before
     assert not github.repo.hooks
@@ -225,6 +230,28 @@ def test_the_doctor_says_rights_hook_and_budget(
     found = doctor(settings, capsys)
     assert found["models at hub"]["state"] == "broken", "of several findings the last is kept here"
     assert "set statuses" in found["models at hub"]["words"]
+
+
+def test_a_hook_that_somebody_deleted_is_said_with_how_to_make_it(
+    github: House, settings: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("add", address(github))
+    assert run("list", "--json")[0]["notes"] == []
+    (hook,) = github.repo.hooks
+    github.repo.hooks.clear()
+    found = doctor(settings, capsys)["hook of models"]
+    assert (found["state"], "/repos/" in found["words"]) == ("broken", False)
+    assert found["words"].startswith(f"somebody deleted it at hub ({hook})")
+    assert found["words"].endswith("`luotsi repo hook models` makes it.")
+    ledger = wiring.ledger(installation.opened(settings))
+    with ledger.write() as connection:
+        (row,) = repositories.watched(connection)
+        repositories.hooked(connection, row.id, None)
+    ledger.close()
+    (note,) = run("list", "--json")[0]["notes"]
+    assert note.endswith("`luotsi repo hook models` makes it.")
+    run("hook", "models")
+    assert run("list", "--json")[0]["notes"] == []
 
 
 def test_the_doctor_says_that_every_delivery_got_through(

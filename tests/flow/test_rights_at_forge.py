@@ -11,12 +11,12 @@ from controller.forge import talk
 from ledger import owed
 from luotsi import cli, installation, web_app
 from luotsi.repos import listing
-from tests.builders.github_rights import PERMISSIONS
 from tests.builders.mind import ENVIRONMENT
 from tests.builders.pull_mind import FORGE, PullMind, pull_mind
 from tests.flow.test_polling_at_forge import CONFIG
 from tests.parts.github_description import GitHubDescription
 from tests.parts.process import until
+from tests.standins.github.service import PERMISSIONS
 
 
 @pytest.fixture
