@@ -81,9 +81,9 @@ def marred(
     `titles` and `tries`: node -> the number of the execution that stands for it, and which try that is.
     """
     found = [
-        _failed(entry, titles.get(entry["name"], ""), "was stopped" if stopped else "failed")
+        _fault(entry, titles.get(entry["name"], ""))
         for entry in entries
-        if (stopped := entry["state"] == NodeState.STOPPED) or entry["state"] == NodeState.ERROR
+        if entry["state"] in (NodeState.ERROR, NodeState.STOPPED)
     ]
     for entry in entries:
         count = tries.get(entry["name"], 1)
@@ -93,9 +93,13 @@ def marred(
     return [*found[:MOST], *more]
 
 
+def _fault(entry: Mapping[str, Any], title: str) -> str:
+    reason = str(entry.get("reason"))
+    if entry.get("type") == "task" and reason.startswith("!") and entry.get("tries", 1) == 1:
+        return reason  # a task's own sentence has its number, its name and what failed
+    return _failed(entry, title, "was stopped" if entry["state"] == NodeState.STOPPED else "failed")
+
+
 def _failed(entry: Mapping[str, Any], title: str, what: str = "failed") -> str:
     tries = f" {entry['tries']} times" if entry.get("tries", 1) > 1 else ""
-    reason = str(entry.get("reason") or "without a reason")
-    if entry.get("type") == "task" and reason.startswith("!"):
-        return reason  # a task's own sentence has its number and its name
-    return f"{title} {entry['name']} {what}{tries}: {reason}".strip()
+    return f"{title} {entry['name']} {what}{tries}: {entry.get('reason') or 'without a reason'}".strip()
