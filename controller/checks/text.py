@@ -13,6 +13,7 @@ from controller.checks import run as check_run
 from controller.core import status
 from controller.core.checks import check_config, check_words, markdown
 from controller.ports import Ports
+from controller.pulls import approved
 from forges.port import Action, Check, CheckState
 from ledger import check_facts, runs, verdicts
 from ledger.rows import AnyRow
@@ -75,10 +76,19 @@ def _of_run(ports: Ports, connection: Connection, row: AnyRow, run: RunRow) -> C
     words = check_run.words_of(ports, connection, row, run)
     held = run.state is RunState.NEUTRAL and run.reason in status.HELD
     ended = check_facts.ending(connection, run.id)
+    moved = held and run.pull_request is not None
+    head = approved.moved_on(connection, run.repository_id, run.pull_request, run.sha) if moved else ""
     return replace(
         _bare(row),
-        state="action-required" if held else "waiting" if words.only_waits else _RUN_STATES[run.state],
-        title=check_words.title(words),
+        # Neutral would pass where the check is required.
+        state="cancelled"
+        if head
+        else "action-required"
+        if held
+        else "waiting"
+        if words.only_waits
+        else _RUN_STATES[run.state],
+        title=status.left_behind(head) if head else check_words.title(words),
         summary=check_words.summary(words),
         text=check_words.details(words),
         actions=() if run.state in FINAL_RUN else (CANCEL,),

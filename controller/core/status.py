@@ -4,6 +4,7 @@ from typing import Literal
 
 from controller.core import triggers
 from schemas.states import RunState
+from schemas.values import short
 
 LIMIT = 140
 OWN = ("tag", "schedule")
@@ -32,6 +33,11 @@ def context(prefix: str, trigger: str, root: str = "", event: str = "") -> str:
 
 HELD = frozenset({triggers.FORK, triggers.UNTRUSTED})
 """Reasons of neutral runs that a person may still let begin: a required check must not count them as passed."""
+
+
+def left_behind(head: str) -> str:
+    """What is said of a commit that waits for approval and is no pull request's head any more, since `head` is."""
+    return f"superseded by {short(head)}: only the head of a pull request can be approved"
 
 
 def of_run(state: RunState, reason: str) -> tuple[ForgeState, str]:

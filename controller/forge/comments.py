@@ -69,16 +69,37 @@ def _lasts(row: AnyRow) -> bool:
 
 
 def remind(ports: Ports) -> int:
-    """Say once of a head that has waited a day for approval that it does, if it is still open at that head; how many were told."""
+    """Say once of a head that has waited a day for approval that it does, if it is still open at that head; how many were told.
+
+    Of what waits and is no head any more, that it waits for nothing.
+    """
     now = ports.clock()
     with ports.ledger.read() as connection:
         known = watched.at_forges(ports, connection)
-        waiting = outbox.waiting_since(connection, list(known), _HELD, now - OLDEST, now - PATIENCE)
-        due = {(row.repository_id, row.number, row.sha): row for row in waiting}
+        waiting = outbox.waiting_since(connection, list(known), _HELD, now - OLDEST, now)
+        heads = {
+            row.id: approved.moved_on(connection, row.repository_id, row.number, row.sha) for row in waiting
+        }
+        late = [row for row in waiting if row.written_at <= now - PATIENCE and not heads[row.id]]
+        due = {(row.repository_id, row.number, row.sha): row for row in late}
         new = [row for row in due.values() if not replies.is_said(connection, row.repository_id, _once(row))]
+    if any(heads.values()):
+        with ports.ledger.write() as connection:
+            for row in waiting:
+                if heads[row.id]:
+                    outbox.say(connection, _left_behind(row, heads[row.id]), now)
     return isolate.each(
         new[:AT_ONCE], lambda row: _remind(ports, known[row.repository_id], row), lambda row, bug: None
     )
+
+
+def _left_behind(row: AnyRow, head: str) -> outbox.NewStatus:
+    """The word of a check that waits for what is refused by now. It stays pending: nothing of it has passed."""
+    words = status.clip(status.left_behind(head))
+    return outbox.NewStatus(
+        row.repository_id, row.sha, row.context, row.state, words, row.url, row.final,
+        row.run_id, row.project_id, row.number,
+    )  # fmt: skip
 
 
 def _remind(ports: Ports, repository: RepositoryRow, row: AnyRow) -> bool:

@@ -40,6 +40,16 @@ def newest(connection: Connection, repository_id: str, number: int) -> PullReque
         return None
 
 
+def moved_on(connection: Connection, repository_id: str, number: int, sha: str) -> str:
+    """The newest head of a pull request, if it is another commit and this one is no other pull request's head; else empty."""
+    pull = newest(connection, repository_id, number)
+    if pull is None or pull.head == sha:
+        return ""
+    others = events.pull_requests_at(connection, repository_id, [sha]) - {number}
+    heads = [newest(connection, repository_id, other) for other in others]
+    return "" if any(other is not None and other.head == sha for other in heads) else pull.head
+
+
 def config_digest(ports: Ports, connection: Connection, repository: RepositoryRow, sha: str) -> str | None:
     """The digest of a commit's config over all watched projects; None while any of them has no verdict there."""
     watched = ports.settings.watched(repository.name)

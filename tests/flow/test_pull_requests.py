@@ -145,6 +145,32 @@ def test_what_waits_a_day_for_approval_is_said_once(mind: PullMind) -> None:
     assert reminders(second) == []
 
 
+def test_a_held_commit_that_is_no_head_any_more_waits_for_nothing(mind: PullMind) -> None:
+    """Its line to approve would be refused. It has not passed either: another pull request may come with it."""
+    mind.land(CONFIG)
+    pull = mind.fork_pull("fix", {"fix.py": "print(2)\n"})
+    old, app = pull.head_sha, mind.site.identity == "app"
+    assert mind.shown(old)["luotsi/train"] == ("action_required" if app else "pending")
+    mind.site.push_to_fork(pull.number, "print(4)\n")
+    mind.turns()
+    mind.later(60)
+    words = "only the head of a pull request can be approved"
+    if app:
+        assert mind.shown(old)["luotsi/train"] == "cancelled"
+        (check,) = [one for one in mind.site.repo.runs().values() if "superseded" in one.output["title"]]
+        assert words in check.output["title"]
+        assert "/approve" not in check.output["summary"]
+    else:
+        told = [one for one in mind.site.repo.statuses if (one.sha, one.context) == (old, "luotsi/train")]
+        assert [(one.state, words in str(one.description)) for one in told] == [
+            ("pending", False),
+            ("pending", True),
+        ]
+    calls = mind.site.calls
+    mind.turns()
+    assert mind.site.calls == calls
+
+
 @pytest.fixture
 def unhooked(github_description: GitHubDescription, tmp_path: Path) -> Iterator[PullMind]:
     with pull_mind(tmp_path, str(github_description.address), hooked=False) as made:
