@@ -110,7 +110,12 @@ class Arriving:
     def _metadata(self, edge: Any, source: Finished) -> None:
         value = source.metadata.get(edge.source_key)
         if value is None:
-            raise ConfigError(f"{edge.source_node} printed no {edge.source_key}, which {edge.target} needs")
+            said = (
+                f"the last {edge.source_key} that {edge.source_node} printed is no number (NaN, infinite or null)"
+                if edge.source_key in source.metadata
+                else f"{edge.source_node} printed no {edge.source_key}"
+            )
+            raise ConfigError(f"{said}, which {edge.target} needs")
         self._put(edge, value)
 
     def _put(self, edge: Any, value: Any) -> None:

@@ -171,7 +171,7 @@ def test_metadata_becomes_a_parameter_of_the_targets_type() -> None:
     ("metadata", "words"),
     [
         ({}, r"a printed no best, which b\.parameter\.rate needs"),
-        ({"best": None}, "a printed no best"),
+        ({"best": None}, "the last best that a printed is no number"),
         ({"best": [0.1, 0.2]}, "brings a list of 2 values"),
         ({"best": "high"}, "not a floating-point number"),
         ({"best": {"x": 1}}, "a value must be text, a number, true or false"),
