@@ -139,7 +139,10 @@ def test_a_moved_tag_changes_nothing_and_alarms_on_both_commits(made: House) -> 
     second = commit(made, "two")
     made.person.git("tag", "-f", "-a", "words@v1.0.0", "-m", "moved", second)
     made.person.git("push", "--quiet", "--force", "origin", "refs/tags/words@v1.0.0")
-    until(lambda: contexts(made, second).get("luotsi/words@v1.0.0") == "error", "the alarm is on the second commit")
+    until(
+        lambda: contexts(made, second).get("luotsi/words@v1.0.0") == "error",
+        "the alarm is on the second commit",
+    )
     until(lambda: contexts(made, first).get("luotsi/words@v1.0.0") == "error", "and on the first")
     assert ask(made) == "one"
     assert states(made) == ["serving"]
