@@ -76,8 +76,9 @@ def _of_run(ports: Ports, connection: Connection, row: AnyRow, run: RunRow) -> C
     words = check_run.words_of(ports, connection, row, run)
     held = run.state is RunState.NEUTRAL and run.reason in status.HELD
     ended = check_facts.ending(connection, run.id)
-    moved = held and run.pull_request is not None
-    head = approved.moved_on(connection, run.repository_id, run.pull_request, run.sha) if moved else ""
+    head = ""
+    if held and run.pull_request is not None:
+        head = approved.moved_on(connection, run.repository_id, run.pull_request, run.sha)
     return replace(
         _bare(row),
         # Neutral would pass where the check is required.

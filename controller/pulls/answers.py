@@ -132,7 +132,9 @@ def rerun(ports: Ports, repository: RepositoryRow, sha: str, context: str, who: 
     prefix = f"{ports.settings.prefix}/"
     if not context:
         chosen = [check for check in found if not is_filtered(check.run)]
-        return _again(ports, repository, chosen, [] if chosen else [Line("nothing has run at it")], who)
+        held = any(check.run.reason in status.HELD for check in found)
+        nothing = _nothing_failed(found) if held else Line("nothing has run at it")
+        return _again(ports, repository, chosen, [] if chosen else [nothing], who)
     projects = watched.projects(ports, repository)
     if context in {f"{prefix}{name(ports, project, 'config')}" for project in projects}:
         words = "is the verdict on the file at this commit, which stays; a new commit gets its own"

@@ -5,11 +5,12 @@ command of a comment is one act with its answer, in one transaction (`ledger/rep
 of them, the next one goes on with the second. What leaves the ledger (an approval, a tag) is found again by the comment.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
+from sqlalchemy import Connection
 
 from controller.core import events, spoken, trust
 from controller.core.checks import markdown
@@ -22,7 +23,8 @@ from controller.pulls.answers import Act, Line
 from controller.pulls.asker import Asker, at_forge
 from controller.serving import promoting
 from controller.serving.promoting import Wish
-from ledger import replies
+from ledger import events as ledger_events
+from ledger import outbox, replies
 from ledger.repositories import RepositoryRow
 from schemas.values import short
 
@@ -85,7 +87,13 @@ def rerun(
     asker = _presser(repository, head, context, who_id, who)
     if not may_write:
         return f"{asker.shown} may not write to the repository: nothing was done"
-    return _pressed(ports, head, answers.rerun(ports, repository, head, context, asker))
+    act = answers.rerun(ports, repository, head, context, asker)
+    with ports.ledger.write() as connection:
+        now = ports.clock()
+        lines = act.perform(connection, now)
+        if any(line.command for line in lines):
+            _answer_press(connection, repository, head, context, asker, lines, now)
+    return _pressed(head, lines)
 
 
 def stop(
@@ -96,16 +104,43 @@ def stop(
     if not may_write:
         return f"{asker.shown} may not write to the repository: nothing was done"
     name = context.removeprefix(f"{ports.settings.prefix}/")
-    return _pressed(ports, head, answers.cancel(ports, repository, head, name, asker))
+    act = answers.cancel(ports, repository, head, name, asker)
+    with ports.ledger.write() as connection:
+        lines = act.perform(connection, ports.clock())
+    return _pressed(head, lines)
 
 
 def _presser(repository: RepositoryRow, head: str, context: str, who_id: str, who: str) -> Asker:
     return at_forge(repository.forge, who_id, who, f"the button {context or 'of all'} at {short(head)}")
 
 
-def _pressed(ports: Ports, head: str, act: answers.Act) -> str:
-    with ports.ledger.write() as connection:
-        lines = act.perform(connection, ports.clock())
+def _answer_press(
+    connection: Connection,
+    repository: RepositoryRow,
+    head: str,
+    context: str,
+    asker: Asker,
+    lines: Sequence[Line],
+    now: datetime,
+) -> None:
+    """Say below the pull requests of a commit, once, what somebody has to write instead; and the checks once more.
+
+    A forge shows a check as queued as soon as the button was pressed, and nothing else would tell why it stays so.
+    """
+    items = "\n".join(f"- {line.markdown}" for line in lines)
+    text = (
+        f"{markdown.text(asker.shown)} pressed the button of a check at commit {answers.at(head)}:\n\n{items}"
+    )
+    for number in sorted(ledger_events.pull_requests_at(connection, repository.id, [head])):
+        pull = approved.newest(connection, repository.id, number)
+        if pull is not None and pull.head == head:
+            replies.say(connection, repository.id, number, f"press {number} at {head}", text, now)
+    for row in outbox.of_commit(connection, repository.id, head):
+        if row.said and context in ("", row.context):
+            outbox.compared(connection, row.id, now, {**row.said, "digest": "", "word": ""})
+
+
+def _pressed(head: str, lines: Sequence[Line]) -> str:
     return f"{short(head)}: " + "; ".join(line.plain for line in lines)
 
 

@@ -119,6 +119,18 @@ def test_many_comments_are_answered_at_a_pace_and_refusals_once(mind: PullMind, 
     assert sum("may not write" in one for one in answers()) == 1
 
 
+@pytest.mark.parametrize("identity", ["app"])
+def test_a_button_of_a_check_that_waits_for_approval_is_answered_once(mind: PullMind, pull: Pull) -> None:
+    fork = mind.fork_pull("fix", {"fix.py": "print(2)\n"})
+    for _ in range(3):
+        mind.site.rerequest(fork.head_sha, "luotsi/train")
+        mind.turns()
+    [said] = talk(mind, fork)
+    assert f"/approve {fork.head_sha}" in said
+    assert mind.waiting() == []
+    assert mind.shown(fork.head_sha)["luotsi/train"] == "action_required"
+
+
 @pytest.mark.parametrize("identity", ["token"])
 def test_the_one_line_of_a_failed_status_begins_with_the_error(mind: PullMind, pull: Pull) -> None:
     write(mind, pull, "/retest")

@@ -1,15 +1,18 @@
 """What a check advises works when somebody does it: commands are for the head, and need their trigger and an approval."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from controller.checks.text import check_of
 from controller.pulls import commands
 from forges.port import Check
-from ledger import outbox, repositories
+from ledger import inbox, outbox, repositories
 from ledger.repositories import RepositoryRow
+from ledger.tables import inbox as table
 from schemas.states import RunState
 from tests.builders.fork_mind import STEP, TRAIN, ForkMind
 from tests.builders.mind import Mind
@@ -134,6 +137,18 @@ def test_in_maintenance_every_answer_says_what_is_waited_for(mind: ForkMind) -> 
     mind.settings(maintenance="")
     mind.turns()
     assert "is still running, so nothing was begun" in say(mind, "/retest train", sha)
+
+
+def test_a_retry_of_the_controllers_host_says_that_it_waits(mind: ForkMind) -> None:
+    mind.settings(maintenance=WHY)
+    [run] = mind.runs()
+    with mind.ports.ledger.write() as connection:
+        body = json.dumps({"run": run.id, "who": "ada"}).encode()
+        inbox.receive(connection, "retry", "", "1", body, mind.now)
+    mind.turns()
+    with mind.ports.ledger.read() as connection:
+        said = connection.scalars(select(table.c.outcome).where(table.c.kind == "retry")).one()
+    assert said.endswith(f"begins again: round 2; it waits: nothing new starts at present: {WHY}")
 
 
 def test_what_runs_goes_on_in_maintenance_and_is_said_to_run(mind: ForkMind) -> None:
