@@ -273,6 +273,16 @@ class HookState:
 
 
 @dataclass(frozen=True, slots=True)
+class RefMoved:
+    """A branch that moved, as the forge remembers it. `ref` is a full name; 40 zeros: there was or is nothing."""
+
+    ref: str
+    before: ShaText
+    after: ShaText
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class MissedDelivery:
     """A delivery that never got through. `id`: the forge's number of the try; `delivery`: as in `Delivery.id`."""
 
@@ -350,6 +360,10 @@ class ForgeApi(Protocol):
 
     def comments_since(self, repository: str, moment: str) -> tuple[CommentSeen, ...]:
         """Comments below pull requests that were written or edited since then (ISO 8601, UTC), oldest change first."""
+        ...
+
+    def moves_since(self, repository: str, moment: str) -> tuple[RefMoved, ...]:
+        """How branches moved since then (ISO 8601, UTC), oldest first; nothing from a forge that keeps no such list."""
         ...
 
     def comment(self, repository: str, number: int, text: str, known: str = "") -> str:

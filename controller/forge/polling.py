@@ -1,4 +1,4 @@
-"""Asks forges for what no delivery may have brought: pull requests, comments, deliveries that never got through.
+"""Asks forges for what no delivery may have brought: pull requests, comments, how branches moved, deliveries that never got through.
 
 Where a hook of ours works this is only the net below it, and is done seldom; without one it is the only way, and goes on
 at the pace of `PACE`. A forge that does not answer is "unknown": what was known stays.
@@ -11,6 +11,7 @@ from typing import TypeVar
 import structlog
 
 from controller import isolate
+from controller.core.events import BRANCHES
 from controller.forge import hearing
 from controller.ports import Ports
 from forges.port import ForgeApi, MissedDelivery, PullRequestSeen
@@ -18,6 +19,7 @@ from ledger import owed, repositories
 from ledger.repositories import RepositoryRow
 from schemas import moments
 from schemas.errors import Gone, LuotsiError, Refused, Stalled, Waiting
+from schemas.values import NULL_SHA
 
 log = structlog.get_logger()
 
@@ -127,6 +129,7 @@ def _ask(ports: Ports, row: RepositoryRow) -> bool:
         slug = _place(ports, api, row)
         new = _pulls(ports, api, row, slug)
         new += _comments(ports, api, row, slug)
+        new += _moves(ports, api, row, slug)
         deaf = " ".join(filter(None, (*_lacking(ports, api, row, slug), _lost(ports, api, row, slug))))
     except LuotsiError as error:
         _deaf(ports, row, str(error))
@@ -200,6 +203,22 @@ def _comments(ports: Ports, api: ForgeApi, row: RepositoryRow, slug: str) -> int
         present = repositories.by_id(connection, row.id)
     found = api.comments_since(slug, moments.to_text(row.heard_until))
     return _each(found, lambda one: hearing.tell_comment(ports, api, present, one).new, "a comment")
+
+
+def _moves(ports: Ports, api: ForgeApi, row: RepositoryRow, slug: str) -> int:
+    """Name what branches were at since the first look, also of pushes whose deliveries nobody ever saw."""
+    if row.heard_until is None or row.baseline_at is None:
+        return 0
+    moves = api.moves_since(slug, moments.to_text(max(row.heard_until, row.baseline_at)))
+    if not moves:
+        return 0
+    ends = [(move.ref, sha) for move in moves for sha in (move.before, move.after) if sha != NULL_SHA]
+    with ports.ledger.write() as connection:
+        return sum(
+            hearing.tell_named(connection, row, ref, sha, ports.clock())
+            for ref, sha in ends
+            if ref.startswith(BRANCHES)
+        )
 
 
 def _lost(ports: Ports, api: ForgeApi, row: RepositoryRow, slug: str) -> str:

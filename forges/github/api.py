@@ -20,6 +20,7 @@ from forges.port import (
     MissedDelivery,
     Permission,
     PullRequestSeen,
+    RefMoved,
     RepositorySeen,
     Said,
 )
@@ -105,6 +106,10 @@ class GitHubApi:
     def comments_since(self, repository: str, moment: str) -> tuple[CommentSeen, ...]:
         """See the port."""
         return asking.comments_since(self._client, repository, moment)
+
+    def moves_since(self, repository: str, moment: str) -> tuple[RefMoved, ...]:
+        """See the port."""
+        return asking.moves_since(self._client, repository, moment)
 
     def comment(self, repository: str, number: int, text: str, known: str = "") -> str:
         """See the port."""

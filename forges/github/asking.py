@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from urllib.parse import quote
 
 from forges.github import reading, shapes
 from forges.github.client import Client, described
 from forges.github.faults import Unknown
-from forges.port import Account, CommentSeen, Permission, PullRequestSeen, RepositorySeen
+from forges.port import Account, CommentSeen, Permission, PullRequestSeen, RefMoved, RepositorySeen
 from schemas.errors import Gone
 from schemas.moments import from_text
 
@@ -17,6 +18,8 @@ MOST_FILES = 3000
 """Files of a pull request that GitHub lists."""
 WRITERS = ("admin", "write")
 """GitHub's base roles that may write; `maintain` and roles of an organisation's own are told as one of these."""
+MOST_MOVES = 2000
+"""Moves of branches that are asked for at once."""
 WINDOW = 600
 """Seconds."""
 NOBODY = Permission(False, "none")
@@ -131,6 +134,25 @@ def comments_since(client: Client, name: str, moment: str) -> tuple[CommentSeen,
             seen = shapes.comment(said, int(below[1]), "created" if same else "edited")
             found[seen.id] = seen
     return tuple(found.values())
+
+
+def moves_since(client: Client, name: str, moment: str) -> tuple[RefMoved, ...]:
+    """See the port. An old Enterprise server has no such list; the same question has the same answer, which is free."""
+    begin = from_text(moment).astimezone(UTC).replace(microsecond=0)  # GitHub tells whole seconds
+    found: list[RefMoved] = []
+    try:
+        with described():
+            for value in islice(client.pages(name, "/activity"), MOST_MOVES):
+                said = reading.an_object(value, "a branch's move")
+                at = reading.moment(said, "timestamp")
+                if from_text(at) < begin:
+                    break
+                ends = reading.sha(said, "before"), reading.sha(said, "after")
+                found.append(RefMoved(reading.full_ref(said, "ref"), *ends, at))
+    except Unknown:
+        repository(client, name)  # raises, if it is the repository that is not shown to us
+        return ()
+    return tuple(reversed(found))
 
 
 def comment(client: Client, name: str, number: int, text: str, known: str) -> str:

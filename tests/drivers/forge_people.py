@@ -74,6 +74,21 @@ class PeopleContract(SiteContract):
         assert (deleted.id, deleted.action) == (id, "deleted")
         assert site.api.comments_since(site.name, since) == ()
 
+    def test_how_branches_moved_is_remembered(self, site: ForgeSite) -> None:
+        site.push("early", "0")
+        site.advance(10)
+        since = site.now()
+        one = site.push("side", "1")
+        site.advance(10)
+        two = site.push("side", "2", onto=site.head())
+        site.delete_ref("refs/heads/side")
+        moves = site.api.moves_since(site.name, since)
+        ends = [(move.before, move.after) for move in moves]
+        assert ends == [("0" * 40, one), (one, two), (two, "0" * 40)]
+        assert {move.ref for move in moves} == {"refs/heads/side"}
+        assert moves[0].at < moves[1].at
+        assert site.api.moves_since(site.name, moves[1].at) == moves[1:]
+
     def test_we_comment_once_and_replace_it(self, site: ForgeSite, hook: str) -> None:
         site.push("own", "1")
         number = site.pull_of_branch("own", "Own")

@@ -54,6 +54,8 @@ def test_every_commit_is_judged_and_nothing_runs_twice_in_any_weather(mind: Pull
     assert coverage.ratio([covered(mind)]) == 1.0, (covered(mind).missing, words)
     assert reachable(mind) <= verdicts.keys(), words
     assert weather.named() <= verdicts.keys(), words
+    assert set(weather.pushed) <= verdicts.keys(), words
+    assert "error" not in verdicts.values(), words
     runs = mind.runs()
     assert observed(mind) <= {run.sha for run in runs}, words
     waits = [run for run in runs if run.state not in FINAL_RUN and run.reason not in status.HELD]

@@ -1,5 +1,8 @@
 """Commits that came and went before anybody looked: named by deliveries or by the forge, fetched by their ids, judged."""
 
+from pathlib import Path
+
+import pytest
 from sqlalchemy import select
 
 from controller.watching import coverage
@@ -7,7 +10,8 @@ from forges.port import Delivery
 from ledger import gauges, inbox, observations, tables
 from schemas import codec
 from tests.builders.covered import covered, judged
-from tests.builders.pull_mind import PullMind
+from tests.builders.pull_mind import PullMind, pull_mind
+from tests.parts.github_description import GitHubDescription
 
 CONFIG = """
 - step: { name: train, image: "python:3.12", command: python train.py }
@@ -41,6 +45,23 @@ def test_what_came_and_went_while_the_controller_was_down_gets_its_verdict(mind:
     states = judged(mind)
     assert {sha: states.get(sha) for sha in shas} == dict.fromkeys(shas, "success")
     assert coverage.ratio([covered(mind)]) == 1.0
+
+
+@pytest.mark.parametrize("hooked", [True, False], ids=["lost without a trace", "no hook"])
+def test_what_a_branch_was_at_is_found_by_asking_where_no_delivery_ever_comes(
+    github_description: GitHubDescription, tmp_path: Path, hooked: bool
+) -> None:
+    """Of a fork only the head that is there when it is asked: nobody tells of the ones before."""
+    with pull_mind(tmp_path, str(github_description.address), hooked=hooked) as mind:
+        mind.land(CONFIG)
+        mind.later(700)
+        mind.site.github.post.lose(1000, trace=False)
+        *branch, first, last = pushed_about(mind)
+        mind.later(700)
+        states = judged(mind)
+        assert {sha: states.get(sha) for sha in (*branch, last)} == dict.fromkeys((*branch, last), "success")
+        assert first not in states
+        assert coverage.ratio([covered(mind)]) == 1.0
 
 
 def test_pushes_at_once_lose_nothing(mind: PullMind) -> None:
