@@ -12,6 +12,7 @@ from typing import Any
 
 from controller.core import triggers
 from controller.core.events import PullRequest
+from controller.core.grants import listed
 from controller.core.triggers import Answer, Decision, Kept
 from schemas.errors import ConfigError
 from schemas.expectations import evaluate
@@ -155,13 +156,13 @@ def words(trigger: str, kept: Sequence[Kept]) -> list[str]:
 
 
 def _words(trigger: str, kept: Kept) -> str:
-    says = ["asks for this run"] if kept.asks else []
+    says = ["starts this run"] if kept.asks else []
     if kept.expect:
-        needs = " and an earlier run to compare with" if kept.base_required else ""
-        says.append(f"expects {', '.join(f'`{each}`' for each in kept.expect)}{needs}")
+        needs = ["an earlier run to compare with"] if kept.base_required else []
+        says.append(f"expects {listed([*(f'`{each}`' for each in kept.expect), *needs])}")
     if kept.required:
-        says.append("requires it to pass")
-    said = ", and ".join(says)
+        says.append("requires that it passes")
+    said = "; it ".join(says)
     return (
-        f"This commit weakens the gate of `{trigger}`: `{kept.branch}` {said}; the commit's own file does not"
+        f"This commit weakens the gate of `{trigger}`: `{kept.branch}` {said}. The commit's own file does not"
     )

@@ -10,6 +10,9 @@ from schemas.ranking import number
 from schemas.repo_config import Expectation
 from schemas.values import short
 
+NOT_HERE = ", and this change does not"
+"""Behind what a base's file says and the commit's own does not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -155,7 +158,7 @@ def _summary(lines: Sequence[Line], base_sha: str | None) -> str:
     failed = next((line for line in lines if not line.passed), None)
     if failed is not None:
         said = f"{failed.note} ({failed.text})"
-        return f"{said}, as {failed.by} expects and this change does not" if failed.by else said
+        return f"{said}, as {failed.by} expects{NOT_HERE}" if failed.by else said
     words: list[str] = []
     seen: set[str] = set()
     for line in lines:

@@ -166,7 +166,9 @@ def _required(scene: Scene, state: RunState, reason: str) -> tuple[RunState, str
         return state, reason
     by = next((each.branch for each in base_file.of_rule(scene.run.rule) if each.required), None)
     if by is not None:
-        return state, f"{reason}; {by} requires it to pass, and this change does not"
+        # A gate that failed by what it is held to says so already.
+        told = core_gate.NOT_HERE in reason
+        return state, reason if told else f"{reason}; {by} requires it to pass{core_gate.NOT_HERE}"
     return RunState.NEUTRAL, f"{NOT_REQUIRED}{reason}"
 
 

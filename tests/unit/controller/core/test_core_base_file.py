@@ -92,8 +92,8 @@ def test_a_held_check_knows_what_the_commit_weakens() -> None:
     assert kept == Kept("main", A, True, ("accuracy >= 0.9",), False, True)
     assert of_rule(triggers.rule(TRAIN, kept)) == (kept,)
     [sentence] = words("train", [kept])
-    says = "`main` asks for this run, and expects `accuracy >= 0.9`, and requires it to pass"
-    assert sentence == f"This commit weakens the gate of `train`: {says}; the commit's own file does not"
+    says = "`main` starts this run; it expects `accuracy >= 0.9`; it requires that it passes"
+    assert sentence == f"This commit weakens the gate of `train`: {says}. The commit's own file does not"
 
 
 def test_new_and_removed_triggers_are_not_touched() -> None:
@@ -154,7 +154,7 @@ def test_a_node_that_is_no_more_fails_by_its_name() -> None:
     found = judge_each([(gone, {"train": {"accuracy": 1}}, None)], "train", base_required=False, by="main")
     assert not found.passed
     assert found.summary == (
-        "there is no node evaluate any more (evaluate.accuracy >= 0.9), as main expects and this change does not"
+        "there is no node evaluate any more (evaluate.accuracy >= 0.9), as main expects, and this change does not"
     )
 
 

@@ -79,7 +79,7 @@ def test_the_lines_that_are_judged_all_the_same_are_marked(mind: ForkMind) -> No
     said = check(mind, sha)
     assert (
         said.title
-        == "accuracy is 0.92, expected >= 0.94 (accuracy >= base - 0.01), as main expects and this change does not"
+        == "accuracy is 0.92, expected >= 0.94 (accuracy >= base - 0.01), as main expects, and this change does not"
     )
     assert "✓ at least 0.9, expected by `main`, taken away here" in said.summary
     assert "**✗ at least 0.94** (`base - 0.01`), expected by `main`, taken away here" in said.summary
@@ -160,7 +160,7 @@ def test_a_held_check_of_a_fork_says_what_it_weakens(mind: ForkMind) -> None:
     assert of(mind, sha).reason in HELD
     said = check(mind, sha)
     assert said.state == "action-required"
-    assert "This commit weakens the gate of `train`: `main` asks for this run;" in said.summary
+    assert "This commit weakens the gate of `train`: `main` starts this run." in said.summary
     mind.approve(sha)
     mind.finish(mind.waiting()[0], metadata={"accuracy": 0.5})
     assert of(mind, sha).state is RunState.FAILURE
