@@ -13,7 +13,9 @@ def test_a_second_tree_is_refused_with_the_workspace_and_the_process(tmp_path: P
     opened = installation.opened(tmp_path / "luotsi.yaml")
     processes.write(opened.workspace.folder("pids") / "up.json", os.getppid(), ["up"])
 
-    with pytest.raises(Stalled, match=f"workspace {tmp_path} is in use by process {os.getppid()}, another `luotsi up`"):
+    with pytest.raises(
+        Stalled, match=f"workspace {tmp_path} is in use by process {os.getppid()}, another `luotsi up`"
+    ):
         tree.refuse_a_second(opened)
 
 

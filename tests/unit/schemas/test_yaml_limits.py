@@ -78,7 +78,9 @@ def test_an_alias_cannot_go_deeper_than_what_is_written() -> None:
 def test_limits_are_settings() -> None:
     assert refused("- 1\n- 2\n- 3\n", Limits(items=2)).line == 3
     assert refused("- [1, 2]\n", Limits(nodes=3)).column == 7
-    assert refused("abcdef", Limits(bytes=5)).message == "the file has more than 5 bytes, and no more are read"
+    assert (
+        refused("abcdef", Limits(bytes=5)).message == "the file has more than 5 bytes, and no more are read"
+    )
     assert load(b"- [1, 2]\n", "f.yaml", Limits(nodes=4, items=1)).value == [[1, 2]]
 
 
