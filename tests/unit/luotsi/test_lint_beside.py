@@ -1,6 +1,7 @@
 """`luotsi lint` in a working tree: a smoke request that is not there is warned of, wherever the tree can be seen."""
 
-import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,8 +54,9 @@ def test_what_cannot_be_seen_or_read_is_not_spoken_of(
 ) -> None:
     (tmp_path / ".git").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(MODEL.encode())))
-    assert SAID not in lint(capsys, "-")[1]
+    command = [sys.executable, "-m", "luotsi", "lint", "-"]
+    piped = subprocess.run(command, input=MODEL, text=True, capture_output=True, check=True)
+    assert SAID not in piped.stdout
     for odd in (
         "- model: 3\n",
         "- model: {stages: {a: 1}}\n",

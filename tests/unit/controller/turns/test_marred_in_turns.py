@@ -33,9 +33,10 @@ def run(tmp_path: Path, nodes: str, more: str = "", metric: float = 2) -> tuple[
     mind = Mind(tmp_path)
     sha = mind.push(FILE.replace("NODES", nodes).replace("MORE", more))
     for row in mind.waiting():
-        broken = row.node == "bad" or row.child == 0
-        state, reason = ("error", "exit code 3") if broken else ("complete", "")
-        mind.finish(row, state, reason=reason, metadata={"m": metric}, rest=False)
+        if row.node == "bad" or row.child == 0:
+            mind.finish(row, "error", reason="exit code 3", metadata={"m": metric}, rest=False)
+        else:
+            mind.finish(row, metadata={"m": metric}, rest=False)
     mind.turns()
     return mind, sha
 
@@ -75,6 +76,8 @@ def test_a_gate_leaves_it_in_place_and_the_page_has_it_too(
             if "config" not in each.context
         )
         check = check_of(mind.ports, connection, row)
+    assert ended is not None
+    assert ended.gate is not None
     assert said in ended.gate["summary"], "what a run's page has as its answer"
     assert "#1 bad failed: exit code 3" in check.title
     assert ("⚠ " in check.summary) is (state is RunState.SUCCESS), (
