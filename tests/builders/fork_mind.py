@@ -53,6 +53,11 @@ class ForkMind(Mind):
         super().__init__(folder, **given | settings)
         self.comments = 0
 
+    def land(self, config: str) -> None:
+        """main has this config, and the run of its push is complete."""
+        self.push(config)
+        self.finish(self.waiting()[0])
+
     def policy(self, **changes: Any) -> None:
         """The operator changes what the settings say of pull requests."""
         [watched] = self.ports.settings.repositories

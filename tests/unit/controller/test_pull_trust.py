@@ -18,8 +18,7 @@ CONFIG = STEP + TRAIN
 @pytest.fixture
 def mind(tmp_path: Path) -> ForkMind:
     made = ForkMind(tmp_path)
-    made.push(CONFIG)
-    made.finish(made.waiting()[0])
+    made.land(CONFIG)
     return made
 
 
@@ -67,8 +66,7 @@ def test_a_fork_waits_and_an_approval_lets_exactly_its_commit_run(mind: ForkMind
 def test_granted_groups_come_where_the_step_names_them(tmp_path: Path) -> None:
     mind = ForkMind(tmp_path, everywhere=("keys",))
     mind.policy(grants=("public", "other"))
-    mind.push(CONFIG)
-    mind.finish(mind.waiting()[0])
+    mind.land(CONFIG)
     sha = mind.fork({"a": "1"})
     mind.approve(sha)
     [execution] = mind.waiting()
@@ -115,13 +113,10 @@ def test_trusted_pull_requests_need_none_and_without_an_environment_there_is_non
 
 
 def test_paths_and_skip_words_count_after_an_approval_too(mind: ForkMind) -> None:
-    # A trigger that main has for no pull request: what a fork's own file leaves out is decided when somebody has looked.
-    mind.push(STEP + TRAIN.replace("pull-request: {}, ", ""))
-    mind.finish(mind.waiting()[0])
+    mind.land(STEP + TRAIN.replace("pull-request: {}, ", ""))  # main's has no word on pull requests
     config = STEP + TRAIN.replace("run: {", "paths: [data/**], run: {")
     sha = mind.fork({"valohai.yaml": config})
-    mind.push(CONFIG)
-    mind.finish(mind.waiting()[0])
+    mind.land(CONFIG)
     skipped = mind.fork({"a": "1"}, number=8, message="x [skip ci]")
     assert [reason in HELD for _, reason in states(mind)] == [True, True]
     mind.approve(sha)
@@ -135,8 +130,7 @@ def test_paths_and_skip_words_count_after_an_approval_too(mind: ForkMind) -> Non
 
 
 def test_a_comment_that_was_held_back_begins_with_the_approval(mind: ForkMind) -> None:
-    mind.push(STEP + TRAIN.replace("pull-request: {}, ", ""))
-    mind.finish(mind.waiting()[0])
+    mind.land(STEP + TRAIN.replace("pull-request: {}, ", ""))
     sha = mind.fork({"a": "1"})
     mind.said("/train", sha)
     assert states(mind) == [("neutral", "untrusted: not run before somebody approves the commit")]
