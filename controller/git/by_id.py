@@ -28,21 +28,24 @@ _NET = 12
 """libgit2's class of errors for what the other side said, or did not say (`include/git2/errors.h`)."""
 
 
-def bring(mirror: Mirror, shas: Iterable[Sha]) -> set[Sha]:
-    """Fetch these commits with all their history, the first `MOST` of them; those that are in the mirror now, for good.
+def bring(mirror: Mirror, shas: Iterable[Sha]) -> dict[Sha, bool]:
+    """Fetch these commits with all their history, the first `MOST` of them. Whether each is in the mirror now, for good.
 
-    What the server does not give out, or what `TRIES` left open, is not among them. Raises `Refused` where the server gives
-    nothing out by its id, and what `Mirror.fetch` raises.
+    False: the server does not give it out. Those that `TRIES` left open are not among them. Raises `Refused` where the
+    server gives nothing out by its id, and what `Mirror.fetch` raises.
     """
     wanted = [sha for sha in dict.fromkeys(shas) if not mirror.has(sha)][:MOST]
-    parts, tries = [wanted] if wanted else [], TRIES
-    while parts and tries:
-        some, tries = parts.pop(0), tries - 1
+    parts, found = [wanted] if wanted else [], dict[Sha, bool]()
+    for _ in range(TRIES):
+        if not parts:
+            break
+        some = parts.pop()
         if _fetched(mirror, some) or len(some) == 1:
-            continue
-        half = len(some) // 2
-        parts += [some[:half], some[half:]]
-    return {sha for sha in wanted if mirror.has(sha)}
+            found |= {sha: mirror.has(sha) for sha in some}
+        else:
+            half = len(some) // 2
+            parts += [some[half:], some[:half]]
+    return found
 
 
 def _fetched(mirror: Mirror, shas: Sequence[Sha]) -> bool:

@@ -5,7 +5,7 @@ push alone named is kept under a name that is no branch's: only a delivery says 
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -26,7 +26,8 @@ log = structlog.get_logger()
 AGAIN = timedelta(seconds=15)
 """Until a forge is asked again for what it did not give: it tells of a commit before git has it everywhere."""
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
+SELDOM = timedelta(minutes=1)
+"""The same for one that was told longer ago than this."""
 
 Wanted = tuple[EventRow, PullRequest | Comment | Named]
 
@@ -51,18 +52,16 @@ def bring(ports: Ports, wanted: Iterable[Wanted]) -> None:
 def _bring(ports: Ports, repository: RepositoryRow, wanted: list[Wanted]) -> bool:
     mirror, now = observe.mirror_of(ports, repository), ports.clock()
     tried = ports.named.setdefault(repository.id, {})
-    for sha in [sha for sha, at in tried.items() if now - at >= AGAIN]:
-        del tried[sha]  # so that what waits is asked for again
-    looked = repository.looked_at
+    for sha in [sha for sha, at in tried.items() if now - at >= SELDOM]:
+        del tried[sha]
     due = [
         event
         for row, event in wanted
-        if looked is not None
-        and looked >= row.received_at
-        and tried.get(event.head, _NEVER) < row.received_at
+        if repository.looked_at is not None
+        and repository.looked_at >= row.received_at
+        and _is_due(row, tried.get(event.head), now)
         and not mirror.has(Sha(event.head))
     ][: by_id.MOST]
-    _tried(ports, repository, [event.head for event in due])
     refs = [event.ref for event in due if not isinstance(event, Named)]
     if refs:
         try:
@@ -70,14 +69,18 @@ def _bring(ports: Ports, repository: RepositoryRow, wanted: list[Wanted]) -> boo
         except Gone as error:
             log.info("a pull request's head is not there", repository=repository.name, reason=str(error))
     ids = [Sha(event.head) for event in due if not mirror.has(Sha(event.head))]
+    _tried(ports, repository, ids)
     try:
-        came = by_id.bring(mirror, ids)
+        answered = by_id.bring(mirror, ids)
     except Refused as error:
         log.info("commits cannot be fetched by their ids", repository=repository.name, reason=str(error))
         return False
+    for sha in set(ids) - answered.keys():
+        del tried[sha]  # not asked for yet: the next turn goes on
     if ids:
-        log.info("fetched by their ids", repository=repository.name, asked=len(ids), came=len(came))
-    return bool(came)
+        came = sum(answered.values())
+        log.info("fetched by their ids", repository=repository.name, asked=len(answered), came=came)
+    return any(answered.values())
 
 
 def commits(
@@ -96,6 +99,13 @@ def commits(
         hide = [Sha(sha) for sha in observations.heads_ever(connection, repository.id)]
     shas = dict.fromkeys([*(info.sha for info in mirror.new_commits([head], hide)), head])
     return [observe.seen_commit(mirror, sha, event.kept_as) for sha in shas]
+
+
+def _is_due(row: EventRow, tried: datetime | None, now: datetime) -> bool:
+    """Whether the commit of an event is asked for now. What is told anew is asked for at once."""
+    if tried is None or tried < row.received_at:
+        return True
+    return now - tried >= (AGAIN if now - row.received_at < SELDOM else SELDOM)
 
 
 def _tried(ports: Ports, repository: RepositoryRow, shas: Iterable[str]) -> None:

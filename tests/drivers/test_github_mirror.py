@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.git import credentials
+from controller.git import by_id, credentials
 from controller.git.mirror import Mirror
 from forges.github.api import speak
 from schemas.errors import Stalled
@@ -42,6 +42,24 @@ def test_a_pull_request_from_a_fork_is_brought(there: House, tmp_path: Path) -> 
     assert mirror.read_blob(sha, "red", 10) == b"1"
     assert mirror.refs() == {"refs/heads/main": there.head()}
     assert tokens_made(there) == 1
+
+
+def test_what_no_ref_leads_to_any_more_is_brought_by_its_id(there: House, tmp_path: Path) -> None:
+    mirror = mirror_of(there, tmp_path)
+    main = there.head()
+    mirror.fetch()
+    forced = there.bob.push(there.repo, "side", {"red": "1"})
+    there.bob.push(there.repo, "side", {"red": "2"}, onto=main)
+    there.bob.push_ref(there.repo, "refs/heads/side", None)
+    fork = there.eve.fork(there.repo)
+    earlier = there.eve.push(fork, "wine", {"white": "1"})
+    there.eve.open_pull_request(there.repo, "wine", source=fork)
+    there.eve.push(fork, "wine", {"white": "2"}, onto=main)
+    nowhere = Sha("f" * 40)
+    answered = by_id.bring(mirror, [nowhere, Sha(forced), Sha(earlier)])
+    assert answered == {nowhere: False, Sha(forced): True, Sha(earlier): True}
+    assert mirror.read_blob(Sha(earlier), "white", 10) == b"1"
+    assert mirror.refs() == {"refs/heads/main": main}
 
 
 def test_an_expired_token_is_made_anew(there: House, tmp_path: Path) -> None:
