@@ -138,4 +138,4 @@ def test_the_one_line_of_a_failed_status_begins_with_the_error(mind: PullMind, p
     CheckMind.printed(cast(CheckMind, mind), execution, ["epoch 1", "ValueError: no rows"], minutes=0)
     (newest, *_) = [one for one in reversed(mind.site.repo.statuses) if one.context == "luotsi/train"]
     assert newest.state == "failure"
-    assert newest.description.startswith("ValueError: no rows; #")
+    assert (newest.description or "").startswith("ValueError: no rows; #")
