@@ -184,12 +184,12 @@ def test_an_app_says_that_it_pushes_nothing_and_a_token_what_the_forge_said(tmp_
         stage.mind.person.git("config", "http.receivepack", "false", cwd=stage.mind.person.bare)
         ports = stage.mind.ports
         said = commands.answer(ports, stage.repository, stage.comment("/promote churn prod"))
-        assert "403" in said
+        assert "status code: 403" in said
         forges = {stage.repository.forge: cast(ForgeApi, AsApp())}
         app = replace(ports, forges=forges)
         said = commands.answer(app, stage.repository, stage.comment("/promote churn prod"))
         assert "is here as an App, which may read the repository and pushes nothing to it" in said
-        assert "403" not in said
+        assert "status code: 403" not in said
         assert f"git tag -a 'churn#prod#1' -m 'Promote churn to prod' {stage.head}" in said
 
 
