@@ -79,7 +79,7 @@ class House:
             return executions.by_id(connection, execution_id)
 
     def end_endpoints(self) -> None:
-        """End everything that serves."""
+        """End everything that serves. The controller is over by now: it would start them again."""
         for cluster in self.ports.clusters.values():
             names = [observed.name for observed in cluster.observe()]
 
@@ -117,13 +117,14 @@ def house(
     processes.claim()
     ports = wiring.controller_ports(opened)
     loop.prepare(ports)
+    made = House(opened, ports, processes, person)
     processes.start()
     try:
-        made = House(opened, ports, processes, person)
         _ready(made, controller)
         yield made
     finally:
         processes.stop()
+        made.end_endpoints()
         ports.ledger.close()
         if opened.embedded_redis:
             valkey.end(opened.workspace)

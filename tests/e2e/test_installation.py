@@ -181,7 +181,6 @@ def test_the_whole_path_on_postgresql_redis_and_s3(
         made.person.tag("wine@v1.0.0", sha)
         made.person.tag("wine#prod#1", sha)
         until(lambda: _serving(made), "the model serves")
-        made.end_endpoints()
     client = boto3.client(
         "s3",
         endpoint_url=s3_server.address,

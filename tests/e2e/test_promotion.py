@@ -53,7 +53,6 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["VALOHAI_PORT"])), 
 def made(tmp_path: Path) -> Iterator[House]:
     with house(tmp_path, PROCESS) as running:
         yield running
-        running.end_endpoints()
 
 
 def commit(made: House, text: str) -> str:

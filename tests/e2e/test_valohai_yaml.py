@@ -47,7 +47,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         told = Story(made, PUSHED)
         _push_all(told, shared)
         yield told
-        made.end_endpoints()
 
 
 def _push_all(story: Story, shared: Path) -> None:

@@ -66,7 +66,6 @@ def story(tmp_path_factory: pytest.TempPathFactory, docker_engine: DockerEngine)
         told.push("same", {})
         told.wait("same")
         yield told
-        made.end_endpoints()
 
 
 def test_the_command_has_bash_and_inputs_that_cannot_be_written(story: Story) -> None:
