@@ -14,8 +14,8 @@ from itertools import islice
 from dashboard import live, logs
 from dashboard.parts import DashboardParts
 from dashboard.shapes import word_of
-from ledger import pages_execution
-from ledger.pages_execution import AttemptLine
+from ledger.pages import execution as pages_execution
+from ledger.pages.execution import AttemptLine
 from queues.streams import LogStreams
 from schemas import log_lines
 from schemas.codec import Json

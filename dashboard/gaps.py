@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from dashboard.words import figure, plural
-from ledger.pages_execution import Gap, Point
+from ledger.pages.execution import Gap, Point
 
 
 @dataclass(frozen=True, slots=True)

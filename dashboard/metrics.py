@@ -12,9 +12,9 @@ from dashboard.gaps import GapLine, stretches
 from dashboard.plots import Plot, Series
 from dashboard.safe import csv_cell
 from dashboard.words import change, number
-from ledger import pages_execution
-from ledger.pages_execution import Earlier, ExecutionFull, Gap, Point
-from ledger.pages_work import RunLine
+from ledger.pages import execution as pages_execution
+from ledger.pages.execution import Earlier, ExecutionFull, Gap, Point
+from ledger.pages.work import RunLine
 from schemas import moments
 
 AXES = ("step", "global_step", "epoch", "iteration", "iter", "batch")

@@ -8,8 +8,8 @@ from flask import url_for
 from sqlalchemy import Connection
 from werkzeug.exceptions import NotFound
 
-from ledger import pages_git
-from ledger.pages_git import RepositoryLine
+from ledger.pages import git as pages_git
+from ledger.pages.git import RepositoryLine
 from schemas.values import short
 
 _DEEPEST = 8

@@ -7,10 +7,10 @@ from typing import Any
 
 from dashboard.graph import Node, edges_of
 from dashboard.shapes import word_of
-from ledger.pages_deployments import OVER, DeploymentLine
-from ledger.pages_execution import Try
-from ledger.pages_tasks import TaskLine
-from ledger.pages_work import ExecutionLine, PipelineLine
+from ledger.pages.deployments import OVER, DeploymentLine
+from ledger.pages.execution import Try
+from ledger.pages.tasks import TaskLine
+from ledger.pages.work import ExecutionLine, PipelineLine
 from schemas.states import NodeState, Word
 
 DONE = (NodeState.COMPLETE, NodeState.SKIPPED)

@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboard.metrics import AXES, Gate
 from dashboard.plots import Plot, Series
-from ledger.pages_tasks import ChildLine, TaskLine
+from ledger.pages.tasks import ChildLine, TaskLine
 from schemas.ranking import counts, number, score
 
 COLUMNS = 12

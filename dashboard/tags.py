@@ -2,7 +2,7 @@
 
 from shlex import quote
 
-from ledger.pages_tags import OpenTag
+from ledger.pages.tags import OpenTag
 from schemas.values import short
 from schemas.words import sentence
 

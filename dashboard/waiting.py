@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from dashboard.words import ago, plural
-from ledger.pages_fleet import AgentLine
-from ledger.pages_work import ExecutionLine
+from ledger.pages.fleet import AgentLine
+from ledger.pages.work import ExecutionLine
 
 
 def is_alive(agent: AgentLine, now: datetime, alive_seconds: float) -> bool:

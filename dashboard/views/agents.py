@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from dashboard.answers import Answer
 from dashboard.parts import DashboardParts
 from dashboard.waiting import is_alive
-from ledger import pages_fleet
-from ledger.pages_fleet import AgentLine, EnvironmentLine
+from ledger.pages import fleet as pages_fleet
+from ledger.pages.fleet import AgentLine, EnvironmentLine
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,12 @@ from dashboard.answers import Answer
 from dashboard.missing import Missing
 from dashboard.parts import DashboardParts
 from dashboard.views import places
-from ledger import pages_git, pages_registry, pages_tags, pages_work
-from ledger.pages_git import CommitLine, VerdictMark
-from ledger.pages_work import RunLine
+from ledger.pages import git as pages_git
+from ledger.pages import registry as pages_registry
+from ledger.pages import tags as pages_tags
+from ledger.pages import work as pages_work
+from ledger.pages.git import CommitLine, VerdictMark
+from ledger.pages.work import RunLine
 from schemas.excerpts import excerpts
 
 

@@ -5,7 +5,7 @@ from flask import request
 from dashboard.answers import Answer
 from dashboard.parts import DashboardParts
 from dashboard.views import places
-from ledger import pages_data
+from ledger.pages import data as pages_data
 
 
 def listing(parts: DashboardParts, repository: str) -> Answer:

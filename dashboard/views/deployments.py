@@ -7,8 +7,8 @@ from flask import request
 from dashboard.answers import Answer
 from dashboard.parts import DashboardParts
 from dashboard.views import places
-from ledger import pages_deployments
-from ledger.pages_deployments import DeploymentLine
+from ledger.pages import deployments as pages_deployments
+from ledger.pages.deployments import DeploymentLine
 
 
 def listing(parts: DashboardParts, repository: str) -> Answer:

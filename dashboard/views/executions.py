@@ -19,9 +19,14 @@ from dashboard.shapes import word_of
 from dashboard.views import places
 from dashboard.views.logs import window_of
 from dashboard.words import resources
-from ledger import pages_data, pages_execution, pages_fleet, pages_git, pages_registry, pages_work
-from ledger.pages_execution import AttemptLine, Earlier, ExecutionFull, Gap, Point
-from ledger.pages_work import RunLine
+from ledger.pages import data as pages_data
+from ledger.pages import execution as pages_execution
+from ledger.pages import fleet as pages_fleet
+from ledger.pages import git as pages_git
+from ledger.pages import registry as pages_registry
+from ledger.pages import work as pages_work
+from ledger.pages.execution import AttemptLine, Earlier, ExecutionFull, Gap, Point
+from ledger.pages.work import RunLine
 from schemas.states import Word
 
 LOG_BUDGET = 48_000

@@ -11,8 +11,8 @@ from dashboard.answers import FILE_POLICY
 from dashboard.parts import DashboardParts
 from dashboard.safe import file_name
 from dashboard.views import places
-from ledger import pages_execution
-from ledger.pages_execution import OutputLine
+from ledger.pages import execution as pages_execution
+from ledger.pages.execution import OutputLine
 
 PICTURES = {
     "png": "image/png",

@@ -8,16 +8,14 @@ from dashboard.parts import DashboardParts
 from dashboard.shapes import word_of
 from dashboard.waiting import reasons
 from dashboard.words import ago, branch, plural
-from ledger import (
-    pages_deployments,
-    pages_fleet,
-    pages_git,
-    pages_pipelines,
-    pages_registry,
-    pages_tags,
-    pages_work,
-)
-from ledger.pages_work import ExecutionLine, RunLine
+from ledger.pages import deployments as pages_deployments
+from ledger.pages import fleet as pages_fleet
+from ledger.pages import git as pages_git
+from ledger.pages import pipelines as pages_pipelines
+from ledger.pages import registry as pages_registry
+from ledger.pages import tags as pages_tags
+from ledger.pages import work as pages_work
+from ledger.pages.work import ExecutionLine, RunLine
 from schemas.states import Word
 from schemas.values import short
 

@@ -12,8 +12,8 @@ from dashboard.answers import Answer
 from dashboard.logs import Window
 from dashboard.parts import DashboardParts
 from dashboard.views import places
-from ledger import pages_execution
-from ledger.pages_execution import AttemptLine
+from ledger.pages import execution as pages_execution
+from ledger.pages.execution import AttemptLine
 from queues.streams import LogStreams
 from schemas import log_lines
 from schemas.errors import LuotsiError

@@ -8,9 +8,10 @@ from sqlalchemy import Connection
 from dashboard import missing
 from dashboard.missing import Missing, Way
 from dashboard.words import in_root
-from ledger import pages_execution, pages_git
-from ledger.pages_execution import ExecutionFull
-from ledger.pages_git import ProjectLine, RepositoryLine
+from ledger.pages import execution as pages_execution
+from ledger.pages import git as pages_git
+from ledger.pages.execution import ExecutionFull
+from ledger.pages.git import ProjectLine, RepositoryLine
 
 
 def repository(connection: Connection, name: str) -> RepositoryLine:

@@ -4,7 +4,9 @@ from flask import request
 
 from dashboard.answers import Answer
 from dashboard.parts import DashboardParts
-from ledger import pages_git, pages_registry, pages_tags
+from ledger.pages import git as pages_git
+from ledger.pages import registry as pages_registry
+from ledger.pages import tags as pages_tags
 
 
 def listing(parts: DashboardParts) -> Answer:

@@ -5,7 +5,11 @@ from flask import request
 from dashboard.answers import Answer
 from dashboard.parts import DashboardParts
 from dashboard.views import commits, places
-from ledger import pages, pages_deployments, pages_git, pages_registry, pages_work
+from ledger import pages
+from ledger.pages import deployments as pages_deployments
+from ledger.pages import git as pages_git
+from ledger.pages import registry as pages_registry
+from ledger.pages import work as pages_work
 
 
 def listing(parts: DashboardParts) -> Answer:

@@ -14,9 +14,14 @@ from dashboard.parts import DashboardParts
 from dashboard.templating import to_execution, to_pipeline, to_task
 from dashboard.views import places
 from dashboard.views.tasks import compared
-from ledger import approvals, pages_deployments, pages_git, pages_pipelines, pages_tasks, pages_work
-from ledger.pages_tasks import TaskLine
-from ledger.pages_work import PipelineLine, RunLine
+from ledger import approvals
+from ledger.pages import deployments as pages_deployments
+from ledger.pages import git as pages_git
+from ledger.pages import pipelines as pages_pipelines
+from ledger.pages import tasks as pages_tasks
+from ledger.pages import work as pages_work
+from ledger.pages.tasks import TaskLine
+from ledger.pages.work import PipelineLine, RunLine
 
 TABLES = 10
 """Tasks of one run whose executions stand on its page; the others are named."""

@@ -15,16 +15,14 @@ from dashboard.answers import Answer, wants_json
 from dashboard.parts import DashboardParts
 from dashboard.templating import to_execution, to_pipeline, to_task
 from dashboard.words import branch, in_root
-from ledger import (
-    pages_data,
-    pages_deployments,
-    pages_git,
-    pages_names,
-    pages_pipelines,
-    pages_registry,
-    pages_tasks,
-    pages_work,
-)
+from ledger.pages import data as pages_data
+from ledger.pages import deployments as pages_deployments
+from ledger.pages import git as pages_git
+from ledger.pages import names as pages_names
+from ledger.pages import pipelines as pages_pipelines
+from ledger.pages import registry as pages_registry
+from ledger.pages import tasks as pages_tasks
+from ledger.pages import work as pages_work
 from schemas.values import short
 
 _SHA = re.compile(r"[0-9a-f]{4,64}")

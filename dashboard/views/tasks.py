@@ -12,9 +12,10 @@ from dashboard.missing import Missing
 from dashboard.parts import DashboardParts
 from dashboard.sweeps import Table
 from dashboard.views import places
-from ledger import pages_tasks, pages_work
-from ledger.pages_tasks import TaskLine
-from ledger.pages_work import RunLine
+from ledger.pages import tasks as pages_tasks
+from ledger.pages import work as pages_work
+from ledger.pages.tasks import TaskLine
+from ledger.pages.work import RunLine
 
 SEARCHES = {
     "grid_search": "grid: every combination",

@@ -11,10 +11,12 @@ import click
 from sqlalchemy import select
 
 from dashboard.tags import STANDS, advice, why
-from ledger import owed, pages_git, pages_tags
+from ledger import owed
 from ledger.in_use import held as held_by_controller
-from ledger.pages_git import RefusedConfig
-from ledger.pages_tags import OpenTag
+from ledger.pages import git as pages_git
+from ledger.pages import tags as pages_tags
+from ledger.pages.git import RefusedConfig
+from ledger.pages.tags import OpenTag
 from ledger.tables import executions, promotions, repositories, runs, versions
 from luotsi import in_use, terminal
 from luotsi.options import json_option, settings_option

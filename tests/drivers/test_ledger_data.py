@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
-from ledger import data, executions, pages_data, registry
+from ledger import data, executions, registry
 from ledger.data import NewVersion
 from ledger.database import Ledger
+from ledger.pages import data as pages_data
 from tests.builders.ledger_rows import NOW, Rows
 
 

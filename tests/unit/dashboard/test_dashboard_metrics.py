@@ -13,8 +13,8 @@ import pytest
 from dashboard import metrics, plots
 from dashboard.plots import Plot, Series
 from ledger import tables
-from ledger.pages_execution import Gap, Point
-from ledger.pages_work import RunLine
+from ledger.pages.execution import Gap, Point
+from ledger.pages.work import RunLine
 from tests.builders.dashboard_house import FilledHouse, House
 from tests.builders.ledger_rows import NOW
 from tests.builders.page_facts import read

@@ -6,8 +6,9 @@ from urllib.parse import quote
 
 import pytest
 
-from ledger import pages_pipelines, tables
+from ledger import tables
 from ledger.pages import SIZE
+from ledger.pages import pipelines as pages_pipelines
 from tests.builders.dashboard_house import FilledHouse, House
 from tests.builders.page_facts import read
 

@@ -7,7 +7,7 @@ import pytest
 
 from dashboard import nodes
 from dashboard.nodes import NodeRow, Parts
-from ledger.pages_work import PipelineLine
+from ledger.pages.work import PipelineLine
 from schemas.states import Word
 from tests.builders.dashboard_house import FilledHouse, House
 from tests.builders.ledger_rows import NOW

@@ -6,16 +6,14 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from ledger import (
-    pages,
-    pages_data,
-    pages_deployments,
-    pages_git,
-    pages_names,
-    pages_pipelines,
-    pages_registry,
-    pages_work,
-)
+from ledger import pages
+from ledger.pages import data as pages_data
+from ledger.pages import deployments as pages_deployments
+from ledger.pages import git as pages_git
+from ledger.pages import names as pages_names
+from ledger.pages import pipelines as pages_pipelines
+from ledger.pages import registry as pages_registry
+from ledger.pages import work as pages_work
 from schemas.errors import Refused
 from tests.builders.dashboard_house import House
 

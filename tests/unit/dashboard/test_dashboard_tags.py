@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import event
 
 from dashboard.tags import why
-from ledger import pages_tags
-from ledger.pages_tags import OpenTag
+from ledger.pages import tags as pages_tags
+from ledger.pages.tags import OpenTag
 from tests.builders.dashboard_house import House
 from tests.builders.ledger_rows import NOW, Repository
 from tests.builders.page_facts import read

@@ -8,7 +8,7 @@ import pytest
 from dashboard import plots
 from dashboard.metrics import Gate
 from dashboard.sweeps import plot, table
-from ledger.pages_tasks import ChildLine, TaskLine
+from ledger.pages.tasks import ChildLine, TaskLine
 from tests.builders.dashboard_house import FilledHouse, House
 from tests.builders.page_facts import read
 from tests.builders.row_writer import NOW

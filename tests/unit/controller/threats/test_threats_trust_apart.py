@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from controller.running.resolving import Names
-from ledger import pages_execution, registry, repositories
+from ledger import registry, repositories
+from ledger.pages import execution as pages_execution
 from schemas.errors import ConfigError
 from schemas.states import RunState
 from tests.builders.fork_mind import STEP, TRAIN, ForkMind

@@ -9,8 +9,9 @@ from sqlalchemy import select, update
 
 from controller.ports import Environment, VariableGroup
 from controller.running import reuse
-from ledger import executions, images, pages_execution, registry, repositories, tables
+from ledger import executions, images, registry, repositories, tables
 from ledger.executions import ExecutionRow
+from ledger.pages import execution as pages_execution
 from schemas import codec
 from schemas.messages.record import Record
 from schemas.states import ExecutionState, RunState
