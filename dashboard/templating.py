@@ -117,6 +117,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "duration": words.duration,
     "plural": words.plural,
     "beyond": words.beyond,
+    "more": words.more,
     "news": nodes.news,
     "in_root": words.in_root,
     "bare": safe.without_userinfo,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ledger.pages.registry import PromotionLine
 from schemas.values import short
 from schemas.words import asked, branch, change, duration, figure, plural, size
 
@@ -20,6 +21,7 @@ __all__ = [
     "exact",
     "figure",
     "in_root",
+    "more",
     "number",
     "plural",
     "resources",
@@ -75,6 +77,12 @@ def beyond(reason: str) -> str:
     """What a reason adds to `complete after 4 s`, which the state and the time beside it say already."""
     head, _, more = reason.partition(": ")
     return more if head.startswith("complete after ") else reason
+
+
+def more(promotion: PromotionLine) -> str:
+    """What its reason adds to `wine v0.1.0 serves prod`, which stands beside it already."""
+    said = f"{promotion.model} {promotion.version} serves {promotion.stage}."
+    return promotion.reason.removeprefix(said).strip()
 
 
 def resources(wanted: Mapping[str, Any]) -> str:

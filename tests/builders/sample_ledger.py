@@ -216,7 +216,7 @@ def _serve(rows: Rows, wine: Repository, sha: str, trained: Execution, model: st
     rows.promotion(wine, first, "superseded", accepted_at=rows.ago(1490), reason="v0.2.0 serves now")
     rows.promotion(
         wine, second, "serving", execution_id=build.id, accepted_at=rows.ago(690), serving_at=rows.ago(660),
-        tag="wine#prod#2", tag_object=prod,
+        tag="wine#prod#2", tag_object=prod, reason="wine v0.2.0 serves prod. It listens beyond this machine.",
     )  # fmt: skip
     rows.promotion(
         wine, second, "waiting", "staging", accepted_at=rows.ago(30), reason="the cluster has no free machine",

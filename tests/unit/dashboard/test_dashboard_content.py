@@ -23,7 +23,7 @@ def test_home_says_what_happens_and_what_is_in_trouble(filled: FilledHouse) -> N
     assert "Waiting for an agent in gpu-large: the last one was heard of 12 min ago." in words
     assert "git.example.org does not answer" in words
     assert "accuracy 0.962 (+0.011 against" in words
-    assert "wine v0.2.0 serves prod" in words
+    assert "wine v0.2.0 serves prod It listens beyond this machine." in words, "nothing is said twice"
     assert "s3cr3t" not in words
     assert "robot" not in words
 
