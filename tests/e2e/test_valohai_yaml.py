@@ -126,7 +126,10 @@ def test_a_search_is_judged_by_its_best_and_says_what_was_expected(story: Story)
 
 def test_a_pipeline_waits_for_the_person_and_says_which_command_lets_it_go_on(story: Story) -> None:
     assert story.commits["asked"] == 'pending: sum waits for approval: luotsi approve "=1/sum"'
-    said = "success: #0 train, #0 unsteady, #0 sum, !0 score complete; shop 0 serves say"
+    said = (
+        "success: #0 train, #0 unsteady, #0 sum, !0 score complete; but #0 unsteady took 2 tries;"
+        " shop 0 serves say"
+    )
     assert plain(story.said("first")["whole"]) == said
 
 
