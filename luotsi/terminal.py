@@ -104,13 +104,16 @@ def table(rows: Iterable[Sequence[Words]], heads: Sequence[str] = (), on: Consol
     (on or console()).print(found)
 
 
-def event(mark: Words, label: Words, words: Words, elapsed: Words) -> Table:
-    """One line of the demonstration: a mark, what it is about, the words, and at the right the time."""
-    grid = Table.grid(expand=True, padding=(0, 1))
+def event(mark: Words, label: Words, words: Words, elapsed: Words, right: bool) -> Table:
+    """One line of the demonstration: a mark, what it is about, the words, and the time.
+
+    `right`: the time stands at the right edge, as on a terminal. A file has none.
+    """
+    grid = Table.grid(expand=right, padding=(0, 1))
     grid.add_column(width=1)
     grid.add_column(width=LABEL)
-    grid.add_column(ratio=1, overflow="fold")
-    grid.add_column(justify="right", width=8)
+    grid.add_column(ratio=1 if right else None, overflow="fold")
+    grid.add_column(justify="right", width=8 if right else None)
     grid.add_row(*map(line, (mark, label, words, elapsed)))
     return grid
 

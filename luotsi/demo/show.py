@@ -71,7 +71,8 @@ class Terminal:
         shape, colour = _SHAPES.get(state, (" ", ""))
         mark = styled(_ASCII.get(shape, shape) if self._ascii else shape, colour)
         elapsed = styled(f"{time.monotonic() - self._began:.1f} s" if self._timings else "", "dim")
-        return terminal.event(mark, styled(label, "bold"), styled(words, style), elapsed)
+        at_right = self._console.is_terminal
+        return terminal.event(mark, styled(label, "bold"), styled(words, style), elapsed, at_right)
 
     def _settle(self) -> None:
         if self._live is not None:

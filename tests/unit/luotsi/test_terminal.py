@@ -108,6 +108,15 @@ def test_a_table_cuts_nothing_and_obeys_nothing(rows: list[tuple[str, str]], hea
             assert character in out
 
 
+def test_a_demonstration_in_a_file_has_no_padding() -> None:
+    written = io.StringIO()
+    Terminal(Console(file=written, width=terminal.WIDEST), timings=False).show(
+        {"event": "note", "text": "hello"}
+    )
+    assert written.getvalue().rstrip("\n").rstrip() == "-             hello".replace("-", "\u2013")
+    assert max(map(len, written.getvalue().split("\n"))) < 100
+
+
 @given(ANYTHING)
 @example(EVIL)
 def test_a_demonstration_obeys_nothing(words: str) -> None:
