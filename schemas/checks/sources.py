@@ -10,6 +10,11 @@ from schemas.yaml_marks import Path
 ADDRESSES = ("http", "https", "s3", "file", "datum", "dataset", "model")
 """Schemes of inputs that an execution can have here."""
 
+_EXAMPLES = {
+    "datum": "datum://churn-newest",
+    "dataset": "dataset://images/latest",
+    "model": "model://churn/latest",
+}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _VALUE = re.compile(r"\{parameter:([^{}]+)\}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -42,7 +47,8 @@ def _check_addresses(one: dict[str, Any], path: Path, known: list[str] | None, f
             findings.warning(where, message, f"Known here: {listing(ADDRESSES)}.")
         elif uri and not names_something(uri):
             message = f"`{clip(uri, 80)}` names nothing: it ends where the address begins"
-            findings.warning(where, message, "For example `dataset://images/latest`.")
+            example = _EXAMPLES.get(scheme[1].lower() if scheme else "", "s3://bucket/data.csv")
+            findings.warning(where, message, f"For example `{example}`.")
         for match in _VALUE.finditer(uri):
             if known is not None and match[1] not in known:
                 message = f"`{clip(match[0], 80)}` stays as it is: the step has no such parameter"

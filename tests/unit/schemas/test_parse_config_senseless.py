@@ -58,10 +58,11 @@ SENSELESS = [
         "`dataset://` names nothing",
         "dataset://images",
     ),
+    (step("inputs: [{name: a, optional: true, default: §'datum://'}]"), "`datum://` names", "datum://churn"),
     (
         step("inputs: [{name: a, default: [§'s3:///', 's3://b/c']}]"),
         "`s3:///` names nothing",
-        "dataset://images",
+        "s3://bucket",
     ),
     (
         step("parameters: [{name: p, type: float, min: §5, max: 2, optional: true}]"),
