@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ledger.rows import AnyRow
@@ -11,6 +11,10 @@ from ledger.tables import inbox, replies
 
 QUIET = timedelta(hours=1)
 """Between two refusals to one person below one pull request."""
+REFUSED = "refused: "
+"""How the keys of refusals begin: of these a stranger can cause any number."""
+SERVED = timedelta(hours=1)
+"""For how long it counts in whose turn it is that a repository was answered."""
 PART = "command"
 """The kind of the inbox's rows that hold the parts of answers."""
 
@@ -71,38 +75,79 @@ def show(
 def undelivered(
     connection: Connection, now: datetime, among: Collection[str] | None = None, limit: int = 200
 ) -> list[AnyRow]:
-    """Answers that the forge does not have yet and that may be tried now, the oldest first.
+    """Answers that the forge does not have yet and that may be tried now: refusals last, and else by turns.
 
-    `among`: ids of repositories, None: all.
+    Of the repositories one after another, beginning with the one that was answered longest ago. `among`: ids of
+    repositories, None: all.
     """
-    statement = select(replies).where(
-        replies.c.delivered_at.is_(None),
-        or_(replies.c.again_at.is_(None), replies.c.again_at <= now),
+    refusal = _is_refusal()
+    served = (
+        select(
+            replies.c.repository_id, refusal.label("refusal"), func.max(replies.c.delivered_at).label("at")
+        )
+        .where(replies.c.delivered_at > now - SERVED, replies.c.comment_id.is_not(None))
+        .group_by(replies.c.repository_id, refusal)
+        .subquery()
+    )
+    place = func.row_number().over(partition_by=(replies.c.repository_id, refusal), order_by=replies.c.id)
+    statement = (
+        select(replies)
+        .outerjoin(
+            served, (served.c.repository_id == replies.c.repository_id) & (served.c.refusal == refusal)
+        )
+        .where(replies.c.delivered_at.is_(None), or_(replies.c.again_at.is_(None), replies.c.again_at <= now))
     )
     if among is not None:
         statement = statement.where(replies.c.repository_id.in_(list(among)))
-    return list(connection.execute(statement.order_by(replies.c.id).limit(limit)))
+    order = (refusal, place, served.c.at.is_not(None), served.c.at, replies.c.id)
+    return list(connection.execute(statement.order_by(*order).limit(limit)))
+
+
+def is_refusal(row: AnyRow) -> bool:
+    """Whether an answer says no more than that somebody may not ask."""
+    return bool(row.key.startswith(REFUSED))
+
+
+def _is_refusal() -> ColumnElement[bool]:
+    return replies.c.key.startswith(REFUSED)
 
 
 def full_until(
-    connection: Connection, among: Collection[str], limit: int, period: timedelta, now: datetime
+    connection: Connection,
+    among: Collection[str],
+    limit: int,
+    period: timedelta,
+    now: datetime,
+    *,
+    refusals: bool = False,
 ) -> datetime | None:
     """Until when no other comment is made, since `limit` of them were within `period`; None: one can be.
 
-    `among`: ids of the repositories that are counted together.
+    `among`: ids of the repositories that are counted together. `refusals`: these alone are counted.
     """
+    counted = [
+        replies.c.repository_id.in_(list(among)),
+        replies.c.delivered_at > now - period,
+        replies.c.comment_id.is_not(None),
+        *([_is_refusal()] if refusals else []),
+    ]
     made = connection.execute(
         select(replies.c.delivered_at)
-        .where(
-            replies.c.repository_id.in_(list(among)),
-            replies.c.delivered_at > now - period,
-            replies.c.comment_id.is_not(None),
-        )
+        .where(*counted)
         .order_by(replies.c.delivered_at.desc())
         .offset(limit - 1)
         .limit(1)
     ).scalar()
     return None if made is None else made + period
+
+
+def drop(connection: Connection, reply_id: int, now: datetime) -> None:
+    """Nobody needs it any more: the forge is never told."""
+    connection.execute(
+        update(replies)
+        .where(replies.c.id == reply_id, replies.c.delivered_at.is_(None))
+        .values(delivered_at=now, trouble=None, again_at=None)
+    )
 
 
 def delivered(connection: Connection, reply_id: int, comment_id: str, now: datetime) -> None:

@@ -45,6 +45,10 @@ COMMENTS = ((10, timedelta(minutes=1)), (200, timedelta(hours=1)))
 
 https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api: checks and statuses need most of that.
 """
+REFUSALS = ((2, timedelta(minutes=1)), (30, timedelta(hours=1)))
+"""How many of these may be refusals, of which strangers can cause any number."""
+STALE = timedelta(hours=1)
+"""A refusal that has waited for this long is of no use any more."""
 ON_THE_WAY: tuple[DeploymentShown, ...] = ("queued", "in_progress")
 """States of a deployment that another follows."""
 
@@ -215,7 +219,11 @@ def _replies(ports: Ports) -> int:
 
     def reply(ports: Ports, api: ForgeApi, repository: RepositoryRow, row: Any) -> bool:
         together = [id for id, one in known.items() if one.forge == repository.forge]
-        wait = _full(ports, together) if row.comment_id is None else None
+        if replies.is_refusal(row) and row.written_at <= ports.clock() - STALE:
+            with ports.ledger.write() as connection:
+                replies.drop(connection, row.id, ports.clock())
+            return False
+        wait = _full(ports, together, replies.is_refusal(row)) if row.comment_id is None else None
         if wait is None:
             return _reply(ports, api, repository, row)
         with ports.ledger.write() as connection:
@@ -225,11 +233,15 @@ def _replies(ports: Ports) -> int:
     return _each(ports, known, rows, reply, replies.troubled)
 
 
-def _full(ports: Ports, together: Sequence[str]) -> datetime | None:
+def _full(ports: Ports, together: Sequence[str], refusal: bool) -> datetime | None:
     """Until when a comment waits, so that those of many people do not use up what a forge takes; None: it is made now."""
     now = ports.clock()
+    budgets = [(False, *one) for one in COMMENTS] + [(True, *one) for one in REFUSALS if refusal]
     with ports.ledger.read() as connection:
-        waits = [replies.full_until(connection, together, most, period, now) for most, period in COMMENTS]
+        waits = [
+            replies.full_until(connection, together, most, period, now, refusals=alone)
+            for alone, most, period in budgets
+        ]
     return max((wait for wait in waits if wait is not None), default=None)
 
 

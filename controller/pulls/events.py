@@ -111,7 +111,8 @@ def _handle(ports: Ports, row: EventRow) -> bool:
     now = ports.clock()
     with ports.ledger.write() as connection:
         if reply and isinstance(event, Comment):
-            replies.say(connection, repository.id, event.number, event.key, reply, now)
+            key = event.key if event.may_write else f"{replies.REFUSED}{event.key}"
+            replies.say(connection, repository.id, event.number, key, reply, now)
             outcome = f"{outcome}; answered"
         asking.record(connection, ports, repository, found, now)
         events.handled(connection, row.id, outcome, now)

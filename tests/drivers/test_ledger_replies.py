@@ -106,6 +106,42 @@ def test_where_enough_comments_were_made_the_next_waits_for_the_first_of_them(le
         assert full(3, [wine, tea], NOW + minute) is None
 
 
+def test_refusals_go_last_and_are_counted_alone_too_and_one_that_is_dropped_is_not(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        wine, minute = of(connection), timedelta(minutes=1)
+        for key in (f"{replies.REFUSED}1", f"{replies.REFUSED}2", "3"):
+            replies.say(connection, wine, 7, key, key, NOW)
+        rows = replies.undelivered(connection, NOW)
+        assert [row.key[-1] for row in rows] == ["3", "1", "2"]
+        assert [replies.is_refusal(row) for row in rows] == [False, True, True]
+        for row in rows[:2]:
+            replies.delivered(connection, row.id, f"forge-{row.id}", NOW)
+        replies.drop(connection, rows[2].id, NOW)
+        assert texts(connection) == []
+
+        def full(limit: int, refusals: bool) -> datetime | None:
+            return replies.full_until(connection, [wine], limit, minute, LATER, refusals=refusals)
+
+        assert [full(1, True), full(2, True)] == [NOW + minute, None]
+        assert [full(2, False), full(3, False)] == [NOW + minute, None]
+
+
+def test_repositories_take_turns_from_the_one_that_was_answered_longest_ago(ledger: Ledger) -> None:
+    """When room is made one answer at a time, the oldest first would be all of the one that asks most."""
+    with ledger.write() as connection:
+        for name, keys in (("wine", "123"), ("tea", "45")):
+            for key in keys:
+                replies.say(connection, of(connection, name), 7, key, key, NOW)
+        assert texts(connection) == ["1", "4", "2", "5", "3"]
+        answered = []
+        for number in range(5):
+            now = NOW + timedelta(seconds=number)
+            (row, *_) = replies.undelivered(connection, now)
+            replies.delivered(connection, row.id, f"forge-{row.id}", now)
+            answered.append(row.text)
+        assert answered == ["1", "4", "2", "5", "3"]
+
+
 def run(connection: Connection, state: RunState, sha: str = A, project: int = 0, name: str = "wine") -> str:
     repository = of(connection, name)
     projects = repositories.projects_of(connection, repository)

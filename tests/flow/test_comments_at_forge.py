@@ -119,6 +119,29 @@ def test_many_comments_are_answered_at_a_pace_and_refusals_once(mind: PullMind, 
     assert sum("may not write" in one for one in answers()) == 1
 
 
+def test_strangers_hold_up_nobody_who_may_write(mind: PullMind, pull: Pull) -> None:
+    """Nor the comment that stands for checks: refusals go last, a few at a time, and not at all when they are late."""
+    for number in range(40):
+        stranger = mind.site.there.github.person(f"stranger{number}")
+        mind.site.repo.collaborators[stranger.id] = "read"
+        stranger.comment(pull, "/retest")
+    mind.turns()
+
+    def refused() -> int:
+        return sum("may not write" in one for one in talk(mind, pull))
+
+    most, period = telling.REFUSALS[0]
+    assert refused() == most
+    mind.later(period.total_seconds() / 2)
+    [said] = write(mind, pull, "/help", "bob")[-1:]
+    assert "/promote MODEL STAGE" in said
+    mind.later(period.total_seconds())
+    assert refused() == 2 * most
+    mind.later(telling.STALE.total_seconds())
+    mind.later(period.total_seconds())
+    assert refused() == 2 * most, "nobody reads them any more"
+
+
 @pytest.mark.parametrize("identity", ["app"])
 def test_a_button_of_a_check_that_waits_for_approval_is_answered_once(mind: PullMind, pull: Pull) -> None:
     fork = mind.fork_pull("fix", {"fix.py": "print(2)\n"})
