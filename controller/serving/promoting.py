@@ -86,10 +86,11 @@ def _promote(ports: Ports, repository: RepositoryRow, wish: Wish, who: Asker) ->
     policy = promotions.policy(ports, scene, project, item, wish.stage)
     _check_reachable(ports, scene, wish)
     names = {model, item.name, f"{project.root}:{item.name}"}
+    merge = ""
     if wish.pull_request is not None:
         wish = replace(wish, sha=_merged(scene, names, wish.sha))
-    trusted = wish.pull_request is None or _is_trusted(ports, scene, wish.pull_request)
-    name, version = _version(scene, names, wish.sha, "" if trusted else _merge_of(ports, scene, wish.sha))
+        merge = _merge_of(ports, scene, wish.sha)
+    name, version = _version(scene, names, wish.sha, merge)
     asked = ParsedTag(Action.ASSIGN, name, stage=wish.stage)
     message = f"Promote {name} {version.version} to {wish.stage}\n\nAsked for by {markdown.line(who.account)}, {markdown.line(who.key)}"
     there = scene.mirror.look()
@@ -136,9 +137,9 @@ def _is_trusted(ports: Ports, scene: Scene, number: int) -> bool:
 
 
 def _merge_of(ports: Ports, scene: Scene, sha: str) -> str:
-    """The commit of a protected branch that brought an untrusted one there: trusted code makes a version of that one only.
+    """The commit of a protected branch that brought a pull request's there, itself where a branch was just moved to it.
 
-    The commit itself where a branch was just moved to it.
+    It is what the branch holds and what runs there; of an untrusted head no version is made at all.
     """
     refs = scene.mirror.refs()
     for name in promotions.protected(ports, scene.repository):

@@ -194,10 +194,10 @@ def test_an_app_says_that_it_pushes_nothing_and_a_token_what_the_forge_said(tmp_
 
 
 @pytest.mark.parametrize("fork", [False, True])
-def test_before_there_is_a_version_the_commit_that_trusted_code_can_make_one_of_is_named(
+def test_before_there_is_a_version_the_commit_that_merged_the_pull_request_is_named(
     stage: RegistryTalk, fork: bool
 ) -> None:
-    """Of a fork's own commit none is made, also when it is merged."""
+    """It is what main holds; of a fork's own commit no version is made, also when it is merged."""
     git = stage.mind.person.git
     git("checkout", "--quiet", "-B", "topic")
     head = stage.mind.person.commit({"a": "1"})
@@ -210,12 +210,12 @@ def test_before_there_is_a_version_the_commit_that_trusted_code_can_make_one_of_
     stage.mind.turns()
     stage.tell(head, fork)
     said = stage.say("/promote churn prod", head)
-    wanted = merge if fork else head
-    assert f"git tag -a 'churn@v1.1.0' -m 'Register churn' {wanted} && " in said
-    assert (f"or at {short(merge)}, which merged it" in said) is fork
+    assert f"git tag -a 'churn@v1.1.0' -m 'Register churn' {merge} && " in said
+    assert f"or at {short(merge)}, which merged it" in said
 
 
-def test_a_forks_commit_to_which_the_branch_just_moved_is_named_itself(stage: RegistryTalk) -> None:
+@pytest.mark.parametrize("fork", [False, True])
+def test_a_commit_to_which_the_branch_just_moved_is_named_itself(stage: RegistryTalk, fork: bool) -> None:
     head = stage.mind.push(CONFIG, a="1")
-    stage.tell(head, fork=True)
+    stage.tell(head, fork)
     assert f"-m 'Register churn' {head} && " in stage.say("/promote churn prod", head)
