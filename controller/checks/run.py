@@ -75,6 +75,7 @@ def words_of(ports: Ports, connection: Connection, row: AnyRow, run: RunRow) -> 
         begun=taken is None or bool(taken),
         ignored=_ignored(found),
         kept=tuple(base_file.words(run.trigger, base_file.of_rule(run.rule))),
+        changes=tuple(base_file.changes(run.trigger, run.rule)),
         approval=_approval(ports, connection, run),
         once_more=again_words(ports, connection, run, _name(ports, row)) if _is_declared(ports, run) else "",
         approved_by=given.who if (given := approved.of_run(connection, run.approval_id)) is not None else "",

@@ -12,11 +12,13 @@ from typing import Any
 
 from controller.core import triggers
 from controller.core.events import PullRequest
+from controller.core.gate import asked_node
 from controller.core.grants import listed
 from controller.core.triggers import Answer, Decision, Kept
+from schemas.checks.expects import without_node
 from schemas.errors import ConfigError
-from schemas.expectations import evaluate
-from schemas.repo_config import Expectation, Trigger
+from schemas.expectations import evaluate, parse_expectation
+from schemas.repo_config import Expectation, Target, Trigger
 
 _SHIFTED = re.compile(r"(?P<root>base(?:\.[A-Za-z0-9_.]+)?)(?:\s*(?P<sign>[-+])\s*(?P<number>[0-9.eE]+))?")
 _UP, _DOWN = (">=", ">"), ("<=", "<")
@@ -84,8 +86,13 @@ def _kept(head: Trigger, base: Trigger, branch: str, commit: str, asks: bool) ->
         tuple(each.text for each in taken_away(head, base)),
         base.base_required,
         base.required and not head.required,
+        "" if _runs(head.target) == _runs(base.target) else _runs(base.target),
     )
-    return found if found.asks or found.expect or found.required else None
+    return found if found.asks or found.expect or found.required or found.ran else None
+
+
+def _runs(target: Target) -> str:
+    return f"{target.kind} {target.name}"
 
 
 def taken_away(head: Trigger, base: Trigger) -> list[Expectation]:
@@ -107,7 +114,7 @@ def taken_away(head: Trigger, base: Trigger) -> list[Expectation]:
 
 def _implies(mine: Expectation, theirs: Expectation) -> bool:
     """Whether `theirs` surely holds where `mine` does: the same, or by another number only. False where that is not plain."""
-    if (mine.node, mine.metric) != (theirs.node, theirs.metric):
+    if mine.metric != theirs.metric or not _same_node(mine, theirs):
         return False
     if (mine.operator, mine.expression) == (theirs.operator, theirs.expression):
         return True
@@ -120,6 +127,12 @@ def _implies(mine: Expectation, theirs: Expectation) -> bool:
             strict = theirs.operator == same[1] and mine.operator == same[0]
             return more * direction > 0 or (more == 0 and not strict)
     return False
+
+
+def _same_node(mine: Expectation, theirs: Expectation) -> bool:
+    """Two that name no node are both about the final one, whatever runs in each file, and however it is called there."""
+    named, meant = asked_node(mine), asked_node(theirs)
+    return named == meant or (meant is None and mine.node == theirs.node)
 
 
 def _shifted(expression: str) -> tuple[str, float] | None:
@@ -145,14 +158,37 @@ def of_rule(rule: Mapping[str, Any]) -> tuple[Kept, ...]:
             tuple(each["expect"]),
             bool(each["base_required"]),
             bool(each["required"]),
+            str(each.get("ran", "")),
         )
         for each in rule.get("kept", ())
     )
 
 
+def expectations(kept: Kept, target: Target) -> list[Expectation]:
+    """What is expected all the same, as what the base's trigger runs has it read. `target`: that of the commit's own."""
+    kind, _, name = (kept.ran or _runs(target)).partition(" ")
+    read = map(parse_expectation, kept.expect)
+    return list(read) if kind == "pipeline" else [without_node(each, name) for each in read]
+
+
 def words(trigger: str, kept: Sequence[Kept]) -> list[str]:
-    """A sentence for each branch: what of its gate the commit takes away."""
-    return [_words(trigger, each) for each in kept]
+    """A sentence for each branch of whose gate the commit takes something away."""
+    return [_words(trigger, each) for each in kept if each.asks or each.expect or each.required]
+
+
+def changes(trigger: str, rule: Mapping[str, Any]) -> list[str]:
+    """`This change makes `train` run `train2` instead of `train``: once for each other thing that a base's file runs."""
+    target = rule["target"]
+    found = dict.fromkeys(each.ran for each in of_rule(rule) if each.ran)
+    return [_changed(trigger, ran, target["kind"], target["name"]) for ran in found]
+
+
+def _changed(trigger: str, ran: str, kind: str, name: str) -> str:
+    was, _, other = ran.partition(" ")
+    here, there = (
+        (f"`{name}`", f"`{other}`") if was == kind else (f"the {kind} `{name}`", f"the {was} `{other}`")
+    )
+    return f"This change makes `{trigger}` run {here} instead of {there}"
 
 
 def _words(trigger: str, kept: Kept) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.errors import ConfigError
-from schemas.expectations import evaluate
+from schemas.expectations import evaluate, parse_expectation
 from schemas.ranking import number
 from schemas.repo_config import Expectation
 from schemas.values import short
@@ -43,10 +43,14 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The run compared against: its commit and the last metrics of each of its nodes."""
+    """The run compared against: its commit, the last metrics of each of its nodes, and its own final node.
+
+    `final`: "" where it is called as here.
+    """
 
     sha: str
     metadata: Mapping[str, Mapping[str, Any]]
+    final: str = ""
 
 
 def judge(
@@ -68,9 +72,12 @@ def judge_each(questions: Sequence[Question], final: str, base_required: bool, b
     """Answer each expectation by its own values. The base is the same commit for all of them.
 
     `by`: the branch whose file has these expectations, where it is not the commit's own. A node of theirs that is no more
-    fails by its name.
+    fails by its name, and so does what cannot be compared with the base: else a change could take away what is compared.
     """
-    lines = tuple(_line(each, metadata, final, base, base_required) for each, metadata, base in questions)
+    lines = tuple(
+        _line(each, metadata, final, base, (base_required, base_required or bool(by)))
+        for each, metadata, base in questions
+    )
     if by:
         lines = tuple(
             replace(_gone(line, each, metadata), by=by)
@@ -87,6 +94,11 @@ def together(gates: Sequence[Gate]) -> Gate:
     return Gate(lines, sha, all(line.passed for line in lines), _summary(lines, sha))
 
 
+def asked_node(expectation: Expectation) -> str | None:
+    """The node that an expectation's own text names; None where it leaves that to the final one, whatever that is called."""
+    return None if expectation.node is None else parse_expectation(expectation.text).node
+
+
 def _gone(line: Line, expectation: Expectation, metadata: Mapping[str, Mapping[str, Any]]) -> Line:
     if expectation.node is None or expectation.node in metadata:
         return line
@@ -98,11 +110,13 @@ def _line(
     metadata: Mapping[str, Mapping[str, Any]],
     final: str,
     base: Base | None,
-    base_required: bool,
+    required: tuple[bool, bool],
 ) -> Line:
+    """`required`: whether there has to be a base, and whether one that is there has to be comparable."""
     node = expectation.node or final
+    same = asked_node(expectation) or (base.final if base else "") or node
     value = number(metadata.get(node, {}).get(expectation.metric))
-    there = _numbers(base.metadata.get(node, {})) if base else None
+    there = _numbers(base.metadata.get(same, {})) if base else None
     before = there.get(expectation.metric) if there else None
     needs_base = "base" in expectation.expression
 
@@ -112,13 +126,13 @@ def _line(
     if value is None:
         return line(False, f"{node} printed no number for {expectation.metric}")
     if needs_base and there is None:
-        if base_required:
+        if required[0]:
             return line(False, "there is no earlier run to compare against, and the trigger requires one")
         return line(True, "no earlier run to compare against")
     try:
         target = evaluate(expectation.expression, expectation.metric, there)
     except (ConfigError, ValueError, KeyError, ArithmeticError) as error:
-        return line(not base_required and needs_base, f"not comparable: {error}")
+        return line(needs_base and not required[1], f"not comparable: {error}")
     passed = _compare(value, expectation.operator, target)
     note = (
         ""

@@ -45,6 +45,7 @@ class Kept:
 
     `asks`: the base's trigger starts the run, the head's does not. `expect`: expectations that are judged all the same, with
     the base's word on whether they need an earlier run. `required`: a failure fails the check, as the base has it.
+    `ran`: kind and name of what the base's trigger runs, as `step train`; "" where the head's runs the same.
     """
 
     branch: str
@@ -53,6 +54,7 @@ class Kept:
     expect: tuple[str, ...] = ()
     base_required: bool = False
     required: bool = False
+    ran: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,6 @@ from ledger.runs import RunRow
 from ledger.tasks import TaskRow
 from schemas.codec import to_json
 from schemas.errors import LuotsiError
-from schemas.expectations import parse_expectation
 from schemas.repo_config import Expectation, Trigger
 from schemas.states import ExecutionState, RunState, TaskState
 from schemas.values import Sha
@@ -42,6 +41,15 @@ class Work:
 
     by_node: Mapping[str, ExecutionRow]
     sweeps: Mapping[str, tuple[TaskRow, Sequence[Child]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The run that is compared with: its commit, what it was made of, and which of that is its final node."""
+
+    sha: str
+    work: Work
+    final: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +115,8 @@ def _conclude(
     if not trigger.expect and not kept:
         return RunState.SUCCESS, _words(work), None
     base = _base(ports, run)
-    final = _final_node(ports, run, work)
+    with ports.ledger.read() as connection:
+        final = _final_node(connection, run, work)
 
     def judge(expected: Iterable[Expectation], base_required: bool, by: str) -> Gate:
         questions = [_question(expectation, final, work, base) for expectation in expected]
@@ -116,7 +125,10 @@ def _conclude(
     answer = core_gate.together(
         [
             judge(trigger.expect, trigger.base_required, ""),
-            *(judge(map(parse_expectation, each.expect), each.base_required, each.branch) for each in kept),
+            *(
+                judge(base_file.expectations(each, trigger.target), each.base_required, each.branch)
+                for each in kept
+            ),
         ]
     )
     if answer.passed:
@@ -124,11 +136,11 @@ def _conclude(
     return RunState.FAILURE, answer.summary, answer
 
 
-def _question(expectation: Expectation, final: str, work: Work, base: tuple[str, Work] | None) -> Question:
+def _question(expectation: Expectation, final: str, work: Work, base: Earlier | None) -> Question:
     """An expectation with the values that it is about: of a task, those of its best execution, then as now."""
     before = None
     if base is not None:
-        before = Base(base[0], _values(expectation, base[1], lambda node, values: False))
+        before = Base(base.sha, _values(expectation, base.work, lambda node, values: False), base.final)
 
     def passes(node: str, values: Mapping[str, Any]) -> bool:
         asked = [(expectation, {node: values}, before)]
@@ -214,15 +226,14 @@ def _half(work: Work) -> list[str]:
     ]
 
 
-def _final_node(ports: Ports, run: RunRow, work: Work) -> str:
-    with ports.ledger.read() as connection:
-        pipeline = runs.pipeline_of(connection, run)
+def _final_node(connection: Connection, run: RunRow, work: Work) -> str:
+    pipeline = runs.pipeline_of(connection, run)
     if pipeline is None:
-        return next(iter([*work.by_node, *work.sweeps]))
+        return next(reversed([*work.by_node, *work.sweeps]))
     return next(reversed(core_pipeline.metric_nodes(pipeline.graph)), "")
 
 
-def _base(ports: Ports, run: RunRow) -> tuple[str, Work] | None:
+def _base(ports: Ports, run: RunRow) -> Earlier | None:
     """The nearest commit, from the ref's previous head back, with a trusted run of this trigger that is complete."""
     with ports.ledger.read() as connection:
         repository = repositories.by_id(connection, run.repository_id)
@@ -242,7 +253,7 @@ def _base(ports: Ports, run: RunRow) -> tuple[str, Work] | None:
         for row in sorted(found, key=lambda row: order[Sha(row.sha)]):
             work = _complete(connection, row)
             if work is not None:
-                return row.sha, work
+                return Earlier(row.sha, work, _final_node(connection, row, work))
     return None
 
 

@@ -36,7 +36,7 @@ def check_expectations(
             continue
         if target.kind != "pipeline":
             _check_dotted(expectation, target, path, items, findings)
-            expectations.append(_without_node(expectation, target))
+            expectations.append(without_node(expectation, target.name))
         elif graph is not None:
             expectations.append(_with_node(expectation, graph, path, findings))
     return tuple(expectations)
@@ -65,8 +65,9 @@ def _check_dotted(
         findings.warning(path, message, f"For its own metric write `{metric}` alone.")
 
 
-def _without_node(expectation: Expectation, target: Target) -> Expectation:
-    if expectation.node in (None, target.name):
+def without_node(expectation: Expectation, target: str) -> Expectation:
+    """An expectation of the step or the task of this name: no node, and another first part belongs to the metric's name."""
+    if expectation.node in (None, target):
         return replace(expectation, node=None)
     return replace(expectation, node=None, metric=f"{expectation.node}.{expectation.metric}")
 

@@ -80,10 +80,14 @@ def verdict(judged: Sequence[Measure]) -> str:
     return f"{'both' if len(judged) == 2 else f'all {len(judged)}'} expectations hold."
 
 
-def kept(sentences: Sequence[str], state: RunState) -> str:
-    """What a commit takes away of its gate, and on failure what somebody does who means it; "" where it takes nothing."""
+def kept(sentences: Sequence[str], state: RunState, changes: Sequence[str] = ()) -> str:
+    """What a commit takes away of its gate, and on failure what somebody does who means it; "" where it takes nothing.
+
+    `changes`: what it makes run in place of what its base's file runs.
+    """
+    other = [f"⚠ {markdown.prose(one)}." for one in changes[:KEPT]]
     if not sentences:
-        return ""
+        return "  \n".join(other)
     also = "It is held to that all the same"
     if state is RunState.SUCCESS:
         also = "It was held to that all the same, and holds"
@@ -92,7 +96,7 @@ def kept(sentences: Sequence[str], state: RunState) -> str:
             "A gate does not go in the change that fails it. If this is meant, somebody who may merges past this check, and "
             "from then on the new file counts"
         )
-    return "  \n".join([*(f"⚠ {markdown.prose(one)}." for one in sentences[:KEPT]), f"{also}."])
+    return "  \n".join([*other, *(f"⚠ {markdown.prose(one)}." for one in sentences[:KEPT]), f"{also}."])
 
 
 def named(base: Base, pages: Pages) -> str:

@@ -127,6 +127,8 @@ class Run:
     """What the file asks for and did not get: sentences of planning."""
     kept: tuple[str, ...] = ()
     """What the base of its pull request says, and the commit's own file does not: sentences."""
+    changes: tuple[str, ...] = ()
+    """What it makes run in place of what the base's file runs: sentences."""
 
     @property
     def goes_on(self) -> bool:
@@ -200,7 +202,7 @@ def summary(run: Run) -> str:
         [
             run.approval or _answer(run),
             run.once_more,
-            check_metrics.kept(run.kept, run.state),
+            check_metrics.kept(run.kept, run.state, run.changes),
             _ignored(run),
             check_metrics.table(_worth_it(run), run.base, run.pages),
             _log(run),

@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.core import base_file, triggers
-from controller.core.base_file import held_to, of_rule, on_pull_request, taken_away, words
+from controller.core.base_file import (
+    changes,
+    expectations,
+    held_to,
+    of_rule,
+    on_pull_request,
+    taken_away,
+    words,
+)
 from controller.core.events import PullRequest
 from controller.core.gate import Base, judge_each, together
 from controller.core.triggers import FORK, Answer, Decision, Kept
@@ -135,6 +143,64 @@ def test_only_what_is_equal_or_surely_stricter_keeps_an_expectation(
     assert found == ([] if stays else [parse_expectation(base)])
 
 
+@pytest.mark.parametrize(
+    ("head", "base", "stays"),
+    [
+        # As a file has it, and the node that it is about: a step's is about none, a pipeline's about its final one.
+        (("accuracy >= 0.9", "train2"), ("accuracy >= 0.9", None), True),
+        (("accuracy >= 0.9", None), ("accuracy >= 0.9", "train"), True),
+        (("accuracy >= 0.9", "fit"), ("accuracy >= 0.9", "evaluate"), True),
+        (("evaluate.accuracy >= 0.9", "evaluate"), ("accuracy >= 0.9", "evaluate"), True),
+        (("fit.accuracy >= 0.9", "fit"), ("accuracy >= 0.9", "evaluate"), False),
+        (("accuracy >= 0.9", "evaluate"), ("evaluate.accuracy >= 0.9", "evaluate"), False),
+        (("fit.accuracy >= 0.9", "fit"), ("evaluate.accuracy >= 0.9", "evaluate"), False),
+        (("train2.accuracy >= 0.9", None), ("train.accuracy >= 0.9", None), True),
+    ],
+)
+def test_without_a_node_it_is_the_same_whatever_the_trigger_runs(
+    head: tuple[str, str | None], base: tuple[str, str | None], stays: bool
+) -> None:
+    mine, theirs = (replace(parse_expectation(text), node=node) for text, node in (head, base))
+    found = taken_away(
+        replace(TRAIN, target=Target("pipeline", "whole"), expect=(mine,)), replace(TRAIN, expect=(theirs,))
+    )
+    assert found == ([] if stays else [theirs])
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (Target("step", "train2"), "`train2` instead of `train`"),
+        (Target("pipeline", "whole"), "the pipeline `whole` instead of the step `train`"),
+        (Target("task", "train"), "the task `train` instead of the step `train`"),
+        (Target("step", "train", environment="big"), ""),
+    ],
+)
+def test_another_target_is_said_and_is_no_weaker_gate(target: Target, said: str) -> None:
+    decision = decide(replace(TRAIN, target=target), TRAIN)
+    rule = triggers.rule(decision.trigger, decision.kept)
+    assert changes("train", rule) == ([f"This change makes `train` run {said}"] if said else [])
+    assert words("train", of_rule(rule)) == []
+    assert of_rule(rule) == ((decision.kept,) if said else ())
+
+
+@pytest.mark.parametrize(
+    ("ran", "target", "node", "metric"),
+    [
+        ("", Target("step", "train"), None, "test.accuracy"),
+        ("step train", Target("pipeline", "whole"), None, "test.accuracy"),
+        ("task test", Target("step", "train"), None, "accuracy"),
+        ("pipeline whole", Target("step", "train"), "test", "accuracy"),
+        ("", Target("pipeline", "whole"), "test", "accuracy"),
+    ],
+)
+def test_what_is_kept_is_read_as_by_the_bases_own_target(
+    ran: str, target: Target, node: str | None, metric: str
+) -> None:
+    [found] = expectations(Kept("main", A, expect=("test.accuracy >= 0.9",), ran=ran), target)
+    assert (found.node, found.metric) == (node, metric)
+
+
 def test_a_base_that_is_required_no_more_is_taken_away() -> None:
     expect = (parse_expectation("accuracy >= base"), parse_expectation("accuracy >= 0.9"))
     base = replace(TRAIN, expect=expect, base_required=True)
@@ -180,7 +246,7 @@ FILES = st.builds(
         push=st.sampled_from([None, PushRule()]),
         pull_request_targets=st.sampled_from([None, (), ("main",), ("*",), ("other",)]),
     ),
-    st.just(Target("step", "train")),
+    st.sampled_from([Target("step", "train"), Target("step", "train2"), Target("pipeline", "whole")]),
     paths=st.sampled_from([(), ("docs",), ("*.py",), ("*", "!train.py")]),
     expect=st.lists(EXPECTED, max_size=3).map(tuple),
     base_required=st.booleans(),
@@ -195,16 +261,19 @@ def passes(decision: Decision, values: dict[str, dict[str, object]], before: Bas
     if decision.answer is not Answer.FIRES:
         return decision.answer is Answer.SKIPPED and decision.reason != FORK
     trigger = decision.trigger
-    gates = [judge_each([(each, values, before) for each in trigger.expect], "train", trigger.base_required)]
+    # What printed as `train` prints the same numbers by any other name.
+    final = trigger.target.name
+    values = {final if node == "train" else node: said for node, said in values.items()}
+    gates = [judge_each([(each, values, before) for each in trigger.expect], final, trigger.base_required)]
     kept = of_rule(triggers.rule(trigger, decision.kept))
     for one in kept:
         questions = [(parse_expectation(each), values, before) for each in one.expect]
-        gates.append(judge_each(questions, "train", one.base_required, one.branch))
+        gates.append(judge_each(questions, final, one.base_required, one.branch))
     required = trigger.required or any(one.required for one in kept)
     return together(gates).passed or not required
 
 
-CHANGES = st.sets(st.sampled_from(["when", "paths", "expect", "base_required", "required"]))
+CHANGES = st.sets(st.sampled_from(["when", "paths", "target", "expect", "base_required", "required"]))
 GATES = st.builds(
     replace, FILES, when=st.just(ASKED), expect=st.lists(EXPECTED, min_size=1, max_size=2).map(tuple)
 )
@@ -216,7 +285,7 @@ GATES = st.builds(
     base=GATES | FILES,
     changes=CHANGES,
     values=NODES_SEEN,
-    before=st.none() | NODES_SEEN.map(lambda found: Base(A, found)),
+    before=st.none() | NODES_SEEN.map(lambda found: Base(A, found, "train")),
     fork=st.booleans(),
     approved=st.booleans(),
 )

@@ -1,11 +1,12 @@
 """The gate: metrics against expectations, and against the run before."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from controller.core.gate import Base, figure, judge
+from controller.core.gate import Base, figure, judge, judge_each
 from schemas.expectations import parse_expectation
 from schemas.ranking import number
 
@@ -75,6 +76,48 @@ def test_a_node_can_be_named() -> None:
     metadata: dict[str, dict[str, Any]] = {"train": {"loss": 0.2}, "evaluate": {"loss": 9}}
     found = judge([parse_expectation("train.loss <= 0.5")], metadata, "evaluate", None, False)
     assert found.passed
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "here", "there", "passed"),
+    [
+        # Without a node: the final one here with the final one there, however either is called.
+        ("accuracy >= base", None, "train2", "train", False),
+        ("accuracy >= base - 0.1", None, "train2", "train", True),
+        # What a pipeline's file leaves to its one final node has that one's name all the same.
+        ("accuracy >= base", "train2", "train2", "train", False),
+        ("accuracy >= base", None, "train", "", False),
+        # A node that is named is compared with the one of that name, and with nothing where there is none.
+        ("train.accuracy >= base", "train", "train", "evaluate", False),
+        ("train2.accuracy >= base", "train2", "train2", "train", True),
+    ],
+)
+def test_the_final_node_here_is_compared_with_the_final_node_there(
+    text: str, named: str | None, here: str, there: str, passed: bool
+) -> None:
+    expectation = replace(parse_expectation(text), node=named)
+    before = Base(SHA, {"train": {"accuracy": 0.96}, "evaluate": {"accuracy": 0.1}}, there)
+    assert judge([expectation], {here: {"accuracy": 0.91}}, here, before, False).passed is passed
+
+
+@pytest.mark.parametrize(
+    ("by", "before", "passed"),
+    [
+        ("", Base(SHA, {"train": {"loss": 1}}), True),
+        ("main", Base(SHA, {"train": {"loss": 1}}), False),
+        ("main", None, True),
+    ],
+)
+def test_what_a_base_expects_fails_where_its_run_cannot_be_compared_with(
+    by: str, before: Base | None, passed: bool
+) -> None:
+    question = (parse_expectation("accuracy >= base"), {"train": {"accuracy": 0.9}}, before)
+    found = judge_each([question], "train", base_required=False, by=by)
+    assert found.passed is passed
+    if not passed:
+        assert found.summary == (
+            "not comparable: the base has no `accuracy` (accuracy >= base), as main expects, and this change does not"
+        )
 
 
 @pytest.mark.parametrize(("value", "expected"), [(0.5, "0.5"), (1, "1"), (0.96218, "0.9622"), (1e9, "1e+09")])

@@ -189,6 +189,56 @@ def test_a_node_that_is_no_more_fails(tmp_path: Path) -> None:
     assert of(mind, sha).reason.startswith("there is no node fit any more (fit.accuracy >= 0.9), as main")
 
 
+RENAMED = GATED.replace("name: train\n    image", "name: train2\n    image").replace(
+    "step: train ", "step: train2 "
+)
+PIPELINE = "- pipeline: { name: whole, nodes: [{ name: fit, type: execution, step: train }], edges: [] }\n"
+WHOLE = STEP + PIPELINE + GATED.removeprefix(STEP).replace("step: train", "pipeline: whole")
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (RENAMED, "`train2` instead of `train`"),
+        (WHOLE, "the pipeline `whole` instead of the step `train`"),
+    ],
+)
+def test_another_name_of_what_runs_lowers_no_gate(mind: ForkMind, config: str, said: str) -> None:
+    sha = ours(mind, config)
+    mind.finish(mind.waiting()[0], metadata={"accuracy": 0.91})
+    run = of(mind, sha)
+    assert (run.state, run.reason) == (
+        RunState.FAILURE,
+        "accuracy is 0.91, expected >= 0.94 (accuracy >= base - 0.01)",
+    )
+    told = check(mind, sha)
+    assert told.summary.startswith("**Failure**: 1 of 2 expectations does not hold.")
+    assert f"⚠ This change makes `train` run {said}." in told.summary
+    assert "weakens" not in told.summary
+    # And the other way: the base's run is the pipeline's, or of the step by its new name.
+    mind.push(f"{config}# Landed.\n")
+    mind.finish(mind.waiting()[0], metadata={"accuracy": 0.96})
+    back = ours(mind, GATED, 8)
+    mind.finish(mind.waiting()[0], metadata={"accuracy": 0.94})
+    assert of(mind, back).reason == "accuracy is 0.94, expected >= 0.95 (accuracy >= base - 0.01)"
+
+
+def test_what_the_base_expects_fails_where_nothing_can_be_compared(mind: ForkMind) -> None:
+    mind.push(GATED.replace("base - 0.01", "base.best - 0.01"))
+    mind.finish(mind.waiting()[0], metadata={"accuracy": 0.95})
+    sha = ours(mind, LOW)
+    mind.finish(mind.waiting()[0], metadata={"accuracy": 0.95})
+    assert of(mind, sha).reason == (
+        "not comparable: the base has no `best` (accuracy >= base.best - 0.01), as main expects, and this change does not"
+    )
+
+
+def test_a_held_check_says_that_something_else_would_run(mind: ForkMind) -> None:
+    said = check(mind, mind.fork({"valohai.yaml": RENAMED}))
+    assert said.state == "action-required"
+    assert "⚠ This change makes `train` run `train2` instead of `train`." in said.summary
+
+
 def test_a_base_before_all_that_was_judged_counts_too(tmp_path: Path) -> None:
     mind = ForkMind(tmp_path, repositories=())
     old = mind.person.commit({"valohai.yaml": GATED})
