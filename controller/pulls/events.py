@@ -28,6 +28,7 @@ from ledger.runs import NewRun
 from schemas import codec
 from schemas.errors import LuotsiError, Refused
 from schemas.repo_config import RepoConfig, Trigger
+from schemas.states import RunState
 from schemas.values import RefName, Sha, short
 
 log = structlog.get_logger()
@@ -114,7 +115,10 @@ def _handle(ports: Ports, row: EventRow) -> bool:
             key = event.key if event.may_write else f"{replies.REFUSED}{event.key}"
             replies.say(connection, repository.id, event.number, key, reply, now)
             outcome = f"{outcome}; answered"
-        asking.record(connection, ports, repository, found, now)
+        made = asking.record(connection, ports, repository, found, now)
+        asks = isinstance(event, PullRequest) and any(new.state is RunState.WAITING for new in found)
+        if asks and not made:
+            outcome = "; ".join(map(_known, found))
         events.handled(connection, row.id, outcome, now)
     log.info("decided", repository=repository.name, told=row.kind, key=row.key, outcome=outcome)
     return True
@@ -250,6 +254,11 @@ def _words(decisions: list[Decision]) -> list[str]:
         + (": ".join(["runs", *filter(None, [one.reason])]) if one.answer is Answer.FIRES else one.reason)
         for one in declared
     ]
+
+
+def _known(new: NewRun) -> str:
+    """For people, of an event that is decided again and starts nothing that there is not."""
+    return f"{new.trigger} {'has its run already' if new.state is RunState.WAITING else new.reason}"
 
 
 def _event(row: EventRow) -> PullRequest | Comment | Named | None:

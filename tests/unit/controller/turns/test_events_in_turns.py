@@ -12,7 +12,7 @@ from controller import loop
 from controller.core.events import Comment, PullRequest
 from controller.ports import Watched
 from controller.pulls import events as forge_events
-from ledger import events, verdicts
+from ledger import events, pull_approvals, verdicts
 from ledger.tables import events as events_table
 from ledger.tables import ref_observations
 from schemas import codec
@@ -195,6 +195,13 @@ def test_a_pull_request_runs_at_its_head_by_what_it_changes(tmp_path: Path) -> N
         "train not affected: nothing under data/** changed",
         "train runs",
     ]
+    # Decided again: nothing is started, and nothing says that it is.
+    with mind.ports.ledger.write() as connection:
+        told = connection.scalars(select(events_table.c.key).order_by(events_table.c.id)).all()
+        pull_approvals.ask_again(connection, mind.repository_id(), told, events.PULL_REQUEST)
+    mind.turns()
+    assert len(mind.runs()) == 2
+    assert outcomes(mind)[1:] == ["train has its run already"]
 
 
 def test_a_push_and_a_pull_request_at_one_commit_are_one_run(tmp_path: Path) -> None:
@@ -209,6 +216,7 @@ def test_a_push_and_a_pull_request_at_one_commit_are_one_run(tmp_path: Path) -> 
     [_, run] = mind.runs()
     assert (run.event, run.pull_request, run.before, run.sha) == ("pull-request", 7, main, head)
     assert len(mind.executions()) == 2
+    assert outcomes(mind) == ["train has its run already"]
 
 
 def test_an_event_that_starts_a_run_wins_over_one_that_filtered_it_out(tmp_path: Path) -> None:
