@@ -128,6 +128,7 @@ def _send(
     if said is None:
         answer = client.send(repository, "POST", "/check-runs", body | {"head_sha": _commit(check.head)})
     else:
+        body["output"].setdefault("text", "")  # what is left out stays, and would offer what is over
         answer = client.send(repository, "PATCH", f"/check-runs/{said.id}", body)
     with described():
         id = reading.identity(reading.an_object(answer, "the check"))

@@ -102,6 +102,14 @@ def test_a_check_is_made_then_changed_and_never_repeated(server: Scripted, api: 
     assert (done.id, done.final, done.after) == ("9", True, 0.0)
 
 
+def test_a_text_that_is_over_is_taken_back(server: Scripted, api: GitHubApi) -> None:
+    """GitHub keeps what a change leaves out: the way to stop what has ended."""
+    server.say(MADE, Say({"id": 9}))
+    said = api.say_check(HERE, replace(CHECK, text="How to stop it"))
+    api.say_check(HERE, replace(DONE, text=""), said)
+    assert [asked.body["output"].get("text") for asked in server.asked] == ["How to stop it", ""]
+
+
 @pytest.mark.parametrize(("state", "shown"), [
     ("waiting", {"status": "queued"}),
     ("running", {"status": "in_progress"}),
