@@ -142,7 +142,7 @@ def _moved(tag: Tag, before: Tag, parsed: ParsedTag, facts: Facts) -> RefusedTag
     )
     return RefusedTag(
         f"{tag.name} was {what}. An accepted tag cannot be changed: what it said before still holds. "
-        f"To ask for something new, make a new tag, such as {following}.",
+        f"To ask for something new, make a new tag, such as `{following}`.",
         alarm=True,
     )
 

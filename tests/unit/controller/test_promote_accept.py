@@ -89,7 +89,9 @@ def test_a_moved_or_remade_tag_raises_an_alarm_and_changes_nothing(target: str) 
     moved = accept(tag("churn#prod#7", target, -1, identity="b"), facts, NOW)
     assert isinstance(moved, RefusedTag)
     assert moved.alarm
-    assert "churn#prod#8" in moved.reason
+    assert "`churn#prod#8`" in moved.reason, (
+        "it is copied from checks, where only code has nothing invisible in it"
+    )
     assert registry_state(facts.accepted)["churn"].stages["prod"].version.target == ONE
 
 
