@@ -197,7 +197,10 @@ def _broken(outcome: str, work: Work, why: str) -> tuple[RunState, str]:
         return _broken_task(*broken)
     if why and outcome != "stopped":
         return RunState.FAILURE, why
-    return RunState.CANCELLED, why or ("stopped" if outcome == "stopped" else f"ended as {outcome}")
+    stopped = next((row for row in rows if row.state is ExecutionState.STOPPED), None)
+    if stopped is not None:
+        why = why or f"{words.title(stopped)}: {stopped.reason}"
+    return RunState.CANCELLED, why or f"ended as {outcome}"
 
 
 def _broken_task(task: TaskRow, children: Sequence[Child]) -> tuple[RunState, str]:

@@ -83,3 +83,11 @@ def test_a_check_that_is_not_required_fails_as_neutral(tmp_path: Path) -> None:
     mind.finish(mind.waiting()[0], "error")
     assert mind.run().state is RunState.NEUTRAL
     assert mind.notes(sha)["luotsi/t"].startswith(("neutral", "success: neutral"))
+
+
+def test_a_step_that_was_stopped_says_which_and_why(tmp_path: Path) -> None:
+    mind = installation(tmp_path)
+    sha = mind.push(CONFIG % "time-limit: 60")
+    (execution,) = mind.waiting()
+    mind.finish(execution, "stopped", reason="stopped on request after 3 s")
+    assert mind.notes(sha)["luotsi/t"] == "error: cancelled: #1 train: stopped on request after 3 s"
