@@ -21,7 +21,7 @@ from controller.running import gates
 from controller.triggering import retrying
 from controller.triggering.retrying import Wanted
 from controller.watching import configs, watched
-from ledger import executions, groups, rounds, verdicts
+from ledger import executions, groups, repositories, rounds, runs, verdicts
 from ledger.repositories import ProjectRow, RepositoryRow
 from ledger.runs import RunRow
 from schemas.states import FINAL_EXECUTION, FINAL_RUN, RunState
@@ -95,6 +95,16 @@ def _check(ports: Ports, repository: RepositoryRow, project: ProjectRow, run: Ru
     event = run.event if run.occurrence else ""
     pages = Pages(ports.settings.web_address, repository.name, project.root)
     return Check(run, name(ports, project, run.trigger, event), pages.run(run.id))
+
+
+def begun(ports: Ports, connection: Connection, repository: RepositoryRow, ids: Iterable[str]) -> list[Line]:
+    """What became of the triggers that a comment asked for, by the ids of the runs that were made of it."""
+    found = [runs.by_id(connection, id) for id in ids]
+    made = [_check(ports, repository, repositories.project(connection, run.project_id), run) for run in found]
+    return [
+        check.line("begins" if check.run.state is RunState.WAITING else f"did not run: {check.run.reason}")
+        for check in made
+    ]
 
 
 def name(ports: Ports, project: ProjectRow, trigger: str, event: str = "") -> str:

@@ -5,7 +5,7 @@ command of a comment is one act with its answer, in one transaction (`ledger/rep
 of them, the next one goes on with the second. What leaves the ledger (an approval, a tag) is found again by the comment.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,24 +57,41 @@ class _Case:
     begun: datetime
 
 
-def answer(ports: Ports, repository: RepositoryRow, comment: Comment) -> str:
+def answer(ports: Ports, repository: RepositoryRow, comment: Comment, declared: Collection[str] = ()) -> str:
     """Carry out every command of ours in a comment, in order; the answer in Markdown, "" when there is none.
 
-    The same comment again changes nothing, and gets the same answer.
+    The same comment again changes nothing, and gets the same answer. `declared`: commands that triggers name, as `/bench`;
+    what they start is not begun here, but whoever may not write is refused.
     """
-    asked = [one for one in dict.fromkeys(map(_tidy, spoken.commands(comment.text))) if one.name in _COMMANDS]
+    said = dict.fromkeys(map(_tidy, spoken.commands(comment.text)))
+    if not comment.may_write:
+        refused = [one for one in said if one.name in _COMMANDS or f"/{one.name}" in declared]
+        return _refusal(ports, repository, comment, refused[0]) if refused else ""
+    asked = [one for one in said if one.name in _COMMANDS]
     if not asked:
         return ""
-    if not comment.may_write:
-        return _refusal(ports, repository, comment, asked[0])
-    said = [(one, _once(ports, repository, comment, place, one)) for place, one in enumerate(asked[:MOST])]
-    parts = [
-        f"At commit {answers.at(comment.head)}, as {_said_by(comment)} asked for:",
-        "\n".join(_item(one, words) for one, words in said),
-    ]
+    came = [(one, _once(ports, repository, comment, place, one)) for place, one in enumerate(asked[:MOST])]
+    parts = [_begins(comment), "\n".join(_item(one, words) for one, words in came)]
     if len(asked) > MOST:
         parts.append(f"Only the first {MOST} commands of a comment are heard.")
-    return markdown.joined([*parts, _moved(ports, repository, comment)])
+    with ports.ledger.read() as connection:
+        return markdown.joined([*parts, _moved(connection, repository, comment)])
+
+
+def with_runs(
+    connection: Connection, repository: RepositoryRow, comment: Comment, reply: str, lines: Sequence[Line]
+) -> str:
+    """The answer to a comment with what became of the triggers that it asked for by commands of their own."""
+    if not lines:
+        return reply
+    items = "\n".join(f"- {line.markdown}" for line in lines)
+    if reply:
+        return markdown.joined([reply, "Of the triggers that name a command:", items])
+    return markdown.joined([_begins(comment), items, _moved(connection, repository, comment)])
+
+
+def _begins(comment: Comment) -> str:
+    return f"At commit {answers.at(comment.head)}, as {_said_by(comment)} asked for:"
 
 
 def rerun(
@@ -207,9 +224,8 @@ def _command(one: Spoken) -> str:
     return markdown.code(f"/{one.name} {one.arguments}".rstrip())
 
 
-def _moved(ports: Ports, repository: RepositoryRow, comment: Comment) -> str:
-    with ports.ledger.read() as connection:
-        pull = approved.newest(connection, repository.id, comment.number)
+def _moved(connection: Connection, repository: RepositoryRow, comment: Comment) -> str:
+    pull = approved.newest(connection, repository.id, comment.number)
     if pull is None or pull.head == comment.head:
         return ""
     return f"The pull request has moved on to {answers.at(pull.head)} since; for that commit it has to be said again."

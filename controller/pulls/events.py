@@ -16,7 +16,7 @@ from controller.core import trust as core_trust
 from controller.core.events import BRANCHES, TAGS, Comment, Named, PullRequest
 from controller.core.triggers import Answer, Decision
 from controller.ports import Ports
-from controller.pulls import approved, commands, dropped, fetching
+from controller.pulls import answers, approved, commands, dropped, fetching
 from controller.triggering import asking
 from controller.triggering.asking import Ask
 from controller.watching import configs, observe, watched
@@ -108,20 +108,48 @@ def _handle(ports: Ports, row: EventRow) -> bool:
         found, outcome = of_pull_request(ports, repository, approved.as_now(ports, repository, event))
     else:
         found, outcome = _of_comment(ports, repository, event)
-        reply = commands.answer(ports, repository, event)
+        reply = commands.answer(ports, repository, event, _declared(ports, repository, event.head))
     now = ports.clock()
     with ports.ledger.write() as connection:
-        if reply and isinstance(event, Comment):
-            key = event.key if event.may_write else f"{replies.REFUSED}{event.key}"
-            replies.say(connection, repository.id, event.number, key, reply, now)
-            outcome = f"{outcome}; answered"
         made = asking.record(connection, ports, repository, found, now)
+        if isinstance(event, Comment):
+            outcome += _answer(connection, ports, repository, event, reply, made)
         asks = isinstance(event, PullRequest) and any(new.state is RunState.WAITING for new in found)
         if asks and not made:
             outcome = "; ".join(map(_known, found))
         events.handled(connection, row.id, outcome, now)
     log.info("decided", repository=repository.name, told=row.kind, key=row.key, outcome=outcome)
     return True
+
+
+def _answer(
+    connection: Connection,
+    ports: Ports,
+    repository: RepositoryRow,
+    event: Comment,
+    reply: str,
+    made: Sequence[str],
+) -> str:
+    """Answer a comment, with the runs that it began, in their transaction; what the outcome says of it."""
+    began = answers.begun(ports, connection, repository, made)
+    reply = commands.with_runs(connection, repository, event, reply, began)
+    if not reply:
+        return ""
+    key = event.key if event.may_write else f"{replies.REFUSED}{event.key}"
+    replies.say(connection, repository.id, event.number, key, reply, ports.clock())
+    return "; answered"
+
+
+def _declared(ports: Ports, repository: RepositoryRow, sha: str) -> frozenset[str]:
+    """The commands that triggers of a commit's files name."""
+    read = [configs.of(ports, project.id, sha) for project in watched.projects(ports, repository)]
+    return frozenset(
+        trigger.when.comment
+        for config in read
+        if config is not None
+        for trigger in config.triggers
+        if trigger.when.comment is not None
+    )
 
 
 def of_pull_request(ports: Ports, repository: RepositoryRow, event: PullRequest) -> tuple[list[NewRun], str]:

@@ -19,6 +19,9 @@ CONFIG = """
     when: { push: { branches: [main] }, pull-request: { targets: [main] } }
     run: { step: train }
 """
+BENCH = """
+- trigger: { name: bench, when: { comment: /bench }, run: { step: train } }
+"""
 
 
 @pytest.fixture(params=["app", "token"])
@@ -71,6 +74,24 @@ def test_who_may_only_read_is_told_so(mind: PullMind, pull: Pull) -> None:
 def test_what_is_quoted_or_mentioned_is_no_command(mind: PullMind, pull: Pull, text: str) -> None:
     assert write(mind, pull, text) == []
     assert mind.run("train").round == 1
+
+
+def test_a_command_that_a_trigger_names_is_answered_with_its_run_or_why_there_is_none(mind: PullMind) -> None:
+    mind.land(CONFIG + BENCH)
+    pull = mind.pull("faster", {"train.py": "print(1)\n"})
+    [said] = write(mind, pull, "/bench")
+    run = mind.run("bench")
+    assert f"At commit {short(pull.head_sha)}, as bob" in said
+    assert f"/run/{run.id}) begins" in said
+    [both] = write(mind, pull, "/help\n\n/bench")
+    assert "/promote MODEL STAGE" in both
+    assert ") begins" in both
+    [refused] = write(mind, pull, "/bench", "eve")
+    assert "may not write to this repository, so nothing was done for `/bench`" in refused
+    assert write(mind, pull, "/ship-it") == [], "somebody else's"
+    fork = mind.fork_pull("fix", {"fix.py": "print(2)\n"})
+    [held] = write(mind, fork, "/bench")
+    assert "did not run: untrusted: not run before somebody approves the commit" in held
 
 
 def test_a_comment_that_is_edited_into_a_command_is_none(mind: PullMind, pull: Pull) -> None:

@@ -286,7 +286,7 @@ def test_a_comment_of_somebody_who_may_write_runs_once(tmp_path: Path) -> None:
     filtered, run = mind.runs()
     assert filtered.state is RunState.NEUTRAL
     assert (run.event, run.occurrence, run.state) == ("comment", "41", RunState.RUNNING)
-    assert outcomes(mind)[1:] == ["train runs", "eve may not write to the repository"]
+    assert outcomes(mind)[1:] == ["train runs; answered", "eve may not write to the repository; answered"]
     mind.finish(mind.waiting()[0])
     assert mind.notes(head)["luotsi/train"] == "success: #1 train complete"
 
