@@ -25,7 +25,7 @@ from agent.folder import AttemptFolder
 from agent.giving_back import give_back
 from agent.job import Attempt
 from agent.jobs_api import JobsApi
-from agent.runtimes.port import FOLDERS, Runtime
+from agent.runtimes.port import Runtime
 from agent.settings import AgentSettings
 from agent.tools import Tools
 from agent.transfer import CHUNK, Transfer
@@ -67,8 +67,6 @@ NOWHERE = "0" * 12
 OWN = ".agent"
 EARLIER = "earlier-outputs"
 """Files of one name that live upload took more than once: all but the newest, in numbered folders."""
-PARTS = (*FOLDERS, "logs", "result.json")
-"""What a finished run leaves in its folder."""
 
 
 def settings_of(cache: Path, name: str = "here", **changes: Any) -> AgentSettings:

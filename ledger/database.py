@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from schemas import moments
 from schemas.errors import Stalled
@@ -155,8 +155,3 @@ def _sqlite(url: Any, read_only: bool) -> Engine:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
-
-
-def is_conflict(error: DBAPIError) -> bool:
-    """Whether a write failed because the same thing had been recorded before."""
-    return "unique" in str(error.orig).lower()

@@ -161,14 +161,6 @@ def of_project(connection: Connection, project_id: str, sha: str) -> VerdictRow 
     return VerdictRow(row.project_id, row.sha, row.state, row.summary, tuple(row.problems), row.text)
 
 
-def count_missing(connection: Connection, repository_id: str) -> tuple[int, int]:
-    """(commits owed a verdict that have one, commits owed one): `luotsi coverage` is the first over the second."""
-    rows = connection.execute(
-        select(commits.c.judged_at).where(commits.c.repository_id == repository_id)
-    ).all()
-    return sum(1 for row in rows if row.judged_at is not None), len(rows)
-
-
 def repository_of(connection: Connection, project_id: str) -> str:
     """The repository that a project belongs to."""
     found: str = connection.execute(

@@ -109,7 +109,6 @@ FINAL_RUN = frozenset(
 )
 FINAL_TASK = frozenset({TaskState.COMPLETE, TaskState.ERROR, TaskState.STOPPED})
 FINAL_NODE = frozenset({NodeState.COMPLETE, NodeState.ERROR, NodeState.STOPPED, NodeState.SKIPPED})
-FINAL_PROMOTION = frozenset({PromotionState.SERVING, PromotionState.FAILED, PromotionState.SUPERSEDED})
 
 _WORDS: dict[str, Word] = {
     "created": Word.CREATED,

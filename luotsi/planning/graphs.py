@@ -6,8 +6,6 @@ from controller.core.foresee import Foreseen, Work
 from controller.core.triggers import Answer
 from luotsi.planning.words import clip
 
-FORMATS = ("text", "mermaid", "dot")
-
 
 def draw(found: Sequence[Foreseen], form: str) -> Iterator[str]:
     """All triggers that start something, in one of the formats, line by line."""
